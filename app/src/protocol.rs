@@ -1,4 +1,31 @@
 //! The frames on the WebSocket. `docs/protocol.md` is the contract; this file is its types.
+//!
+//! Every example of the contract is read, written, and means the same:
+//!
+//! ```
+//! use app::protocol::{ClientFrame, Page, ServerFrame};
+//! use serde_json::{Value, from_str, to_value};
+//!
+//! let contract = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/protocol.md"));
+//! let examples: Vec<_> = contract.split("```json ").skip(1).collect();
+//! assert!(examples.len() > 15);
+//! for example in examples {
+//!     let (kind, rest) = example.split_once('\n').expect("a kind");
+//!     let json = rest.split("```").next().expect("a body");
+//!     let mut meant: Value = from_str(json).expect(json);
+//!     let written = match kind {
+//!         "client" => to_value(ClientFrame::parse(json).expect(json)),
+//!         "server" => to_value(from_str::<ServerFrame>(json).expect(json)),
+//!         "page" => to_value(from_str::<Page>(json).expect(json)),
+//!         other => panic!("an example of unknown kind {other}"),
+//!     };
+//!     // The tutorial's frame has no type: it is a chat message.
+//!     meant.as_object_mut().expect(json).entry("Type").or_insert("Chat".into());
+//!     let mut written = written.expect(json);
+//!     written.as_object_mut().expect(json).entry("Type").or_insert("Chat".into());
+//!     assert_eq!(written, meant);
+//! }
+//! ```
 
 mod event;
 mod ids;

@@ -1,0 +1,13 @@
+//! What pages ask of the server while they are rendered. The server implements it; `app` never depends on the server.
+
+use crate::protocol::{Page, RoomName, UserList};
+use std::future::Future;
+
+/// The server as the pages see it.
+pub trait Backend: Clone + Send + Sync + 'static {
+    /// The newest `limit` events of a room, in `Seq` order.
+    fn newest(&self, room: &RoomName, limit: usize) -> impl Future<Output = Page> + Send;
+
+    /// Who is in the room now.
+    fn present(&self, room: &RoomName) -> UserList;
+}

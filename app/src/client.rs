@@ -1,0 +1,384 @@
+//! What the browser knows, and how it talks with the server: the signals that components read, and the verbs that
+//! they call.
+
+pub(crate) mod address;
+pub(crate) mod calendar;
+pub(crate) mod clock;
+pub(crate) mod command;
+mod heartbeat;
+mod history;
+mod naming;
+pub mod outbox;
+pub(crate) mod prose;
+pub mod reconnect;
+mod report;
+pub mod room;
+pub(crate) mod rows;
+pub mod session;
+mod socket;
+pub(crate) mod storage;
+pub mod timeline;
+pub mod window;
+
+use self::{
+    calendar::{Calendar, Local, Utc},
+    command::Action,
+    naming::NameProblem,
+    room::HistoryRequest,
+    rows::{Row, RowKey},
+    session::{Link, Session},
+    socket::{Bell, Ring},
+    timeline::Place,
+};
+use crate::{
+    pages::RoomPage,
+    protocol::{ClientFrame, Kind, MessageId, NickName, RoomName, Text, UserList},
+};
+use leptos::prelude::*;
+use std::collections::HashMap;
+
+/// One row of the log, whose content may change while it is shown.
+#[derive(Debug, Clone)]
+pub(crate) struct LiveRow {
+    pub(crate) key: RowKey,
+    pub(crate) row: ArcRwSignal<Row>,
+}
+
+/// What is known of the reader's name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct NameView {
+    /// The name in use, or the remembered one.
+    pub(crate) known: Option<NickName>,
+    /// A name was asked for and is not answered.
+    pub(crate) pending: bool,
+    pub(crate) problem: Option<NameProblem>,
+}
+
+/// The page's own knowledge of itself. Components read the signals and call the verbs; everything that is decided is
+/// decided in [`Session`].
+#[derive(Clone, Copy)]
+pub(crate) struct RoomClient {
+    session: StoredValue<Session>,
+    /// Wakes the task that owns the socket; there is none on the server.
+    bell: StoredValue<Option<Bell>>,
+    /// Called before the rows change, so that what is being read can be kept in its place.
+    before_rows: StoredValue<Option<Callback<()>>>,
+    signals: StoredValue<HashMap<RowKey, ArcRwSignal<Row>>>,
+    pub(crate) rows: RwSignal<Vec<LiveRow>>,
+    pub(crate) room: RwSignal<RoomName>,
+    /// The rooms in the list, in its order.
+    pub(crate) rooms: RwSignal<Vec<RoomName>>,
+    pub(crate) users: RwSignal<UserList>,
+    pub(crate) name: RwSignal<NameView>,
+    pub(crate) link: RwSignal<Link>,
+    /// How many messages wait to be sent.
+    pub(crate) waiting: RwSignal<usize>,
+    /// How many messages came while the reader looked at something above.
+    pub(crate) unseen: RwSignal<usize>,
+    pub(crate) following: RwSignal<bool>,
+    /// History is being loaded.
+    pub(crate) loading: RwSignal<bool>,
+    /// Loading history has failed, and will be tried again.
+    pub(crate) cannot_load: RwSignal<bool>,
+    /// Something that went wrong and belongs to no place in the page.
+    pub(crate) alert: RwSignal<String>,
+    /// Something that went right and cannot be seen.
+    pub(crate) toast: RwSignal<String>,
+    /// Times are those of the browser, not UTC.
+    pub(crate) local: RwSignal<bool>,
+}
+
+impl RoomClient {
+    /// Begins with what the server rendered. Nothing is sent before [`RoomClient::start`].
+    pub(crate) fn new(page: RoomPage) -> RoomClient {
+        let session = Session::new(page);
+        let room = session.room();
+        let name = NameView { known: session.name().cloned(), pending: false, problem: None };
+        let client = RoomClient {
+            bell: StoredValue::new(None),
+            before_rows: StoredValue::new(None),
+            signals: StoredValue::new(HashMap::new()),
+            rows: RwSignal::new(Vec::new()),
+            room: RwSignal::new(room.name().clone()),
+            rooms: RwSignal::new(vec![room.name().clone()]),
+            users: RwSignal::new(room.users().clone()),
+            name: RwSignal::new(name),
+            link: RwSignal::new(session.link()),
+            waiting: RwSignal::new(0),
+            unseen: RwSignal::new(0),
+            following: RwSignal::new(true),
+            loading: RwSignal::new(false),
+            cannot_load: RwSignal::new(false),
+            alert: RwSignal::new(String::new()),
+            toast: RwSignal::new(String::new()),
+            local: RwSignal::new(false),
+            session: StoredValue::new(session),
+        };
+        client.show_rows();
+        client
+    }
+
+    /// Opens the socket and goes on until the page is closed. In the browser only.
+    pub(crate) fn start(self) {
+        self.rooms.set(storage::recent_rooms(self.room.get_untracked()));
+        self.local.set(true);
+        let (bell, ropes) = socket::bell();
+        self.bell.set_value(Some(bell));
+        self.change(|_| {});
+        leptos::task::spawn_local(socket::supervise(self, ropes));
+    }
+
+    /// Does what a line from the composer asks for, or says why not.
+    pub(crate) fn perform(self, line: &str) -> Result<(), String> {
+        match command::read(line)? {
+            Action::Say(text, kind) => return self.post(text, kind),
+            Action::Nick(name) => self.choose_name(name),
+            Action::Join(room) => self.visit(room),
+            Action::Part(room) => return self.part(room.unwrap_or_else(|| self.room.get_untracked())),
+            Action::Who => self.note(&who(&self.users.get_untracked())),
+            Action::Help => self.note(&command::help()),
+        }
+        Ok(())
+    }
+
+    /// Says something in the current room.
+    pub(crate) fn post(self, text: Text, kind: Kind) -> Result<(), String> {
+        let (id, now) = (clock::new_message_id(), clock::now());
+        self.change(|session| session.post(text, kind, id, now)).map_err(|outbox::Full| {
+            let most = outbox::MAX_DRAFTS.to_string();
+            [&most, " messages wait to be sent already. This one stays here until some of them are."].concat()
+        })
+    }
+
+    pub(crate) fn retry(self, id: MessageId) {
+        self.change(|session| session.retry(id));
+    }
+
+    pub(crate) fn discard(self, id: MessageId) {
+        self.change(|session| session.discard(id));
+    }
+
+    pub(crate) fn choose_name(self, name: NickName) {
+        self.change(|session| session.choose_name(name));
+    }
+
+    /// Looks at another room, and says so in the address.
+    pub(crate) fn visit(self, room: RoomName) {
+        if room != self.room.get_untracked() {
+            storage::push_address(&address::room_path(&room));
+        }
+        self.switch(room);
+    }
+
+    /// Looks at another room.
+    pub(crate) fn switch(self, room: RoomName) {
+        self.rooms.update(|rooms| storage::remember_room(rooms, &room));
+        self.change(|session| session.switch(room));
+    }
+
+    /// Looks at the room before (-1) or after (1) this one in the list.
+    pub(crate) fn visit_neighbour(self, step: isize) {
+        let rooms = self.rooms.get_untracked();
+        let here = rooms.iter().position(|room| *room == self.room.get_untracked());
+        let next = here.and_then(|here| here.checked_add_signed(step)).and_then(|at| rooms.get(at));
+        if let Some(room) = next {
+            self.visit(room.clone());
+        }
+    }
+
+    /// Leaves a room.
+    pub(crate) fn part(self, room: RoomName) -> Result<(), String> {
+        let is_known = self.session.with_value(|session| session.find(&room).is_some());
+        let elsewhere = self.rooms.get_untracked().into_iter().rev().find(|other| *other != room);
+        let Some(elsewhere) = elsewhere.filter(|_| is_known) else {
+            let why = if is_known { "This is the only room you are in." } else { "You are not in that room." };
+            return Err([why, " Go to another one with /join ROOM."].concat());
+        };
+        // There has to be a room to look at afterwards.
+        if self.session.with_value(|session| session.rooms().len() == 1) {
+            self.change(|session| session.switch(elsewhere));
+        }
+        self.change(|session| session.part(&room));
+        self.rooms.update(|rooms| storage::forget_room(rooms, &room));
+        storage::push_address(&address::room_path(&self.room.get_untracked()));
+        Ok(())
+    }
+
+    /// Says something to this reader alone.
+    pub(crate) fn note(self, text: &str) {
+        self.change(|session| session.note(text));
+    }
+
+    /// The newest messages are to be in view.
+    pub(crate) fn follow(self) {
+        self.change(Session::follow);
+    }
+
+    /// The reader scrolled to the end, or away from it.
+    pub(crate) fn scrolled(self, at_end: bool) {
+        let at_end = at_end && self.shows_the_end();
+        if at_end != self.following.get_untracked() {
+            self.change(|session| if at_end { session.follow() } else { session.hold() });
+        }
+    }
+
+    /// The reader came near the first row.
+    pub(crate) fn reveal_older(self) {
+        self.try_change(Session::reveal_older);
+    }
+
+    /// The reader came near the last row.
+    pub(crate) fn reveal_newer(self) {
+        self.try_change(Session::reveal_newer);
+    }
+
+    /// The reader wants to see what is missing at a place.
+    pub(crate) fn want_hole(self, place: Place) {
+        self.change(|session| session.want_hole(place));
+    }
+
+    /// The browser woke up, or its network changed.
+    pub(crate) fn wake(self) {
+        self.change(|session| session.doubt(clock::now()));
+        self.ring(Ring::Awake);
+    }
+
+    /// Opens a socket now instead of later.
+    pub(crate) fn retry_now(self) {
+        self.ring(Ring::Awake);
+    }
+
+    /// What to call before the rows change.
+    pub(crate) fn before_rows(self, callback: Callback<()>) {
+        self.before_rows.set_value(Some(callback));
+    }
+
+    /// Days and times as they are to be shown. Tracked: they change once the browser has taken over.
+    pub(crate) fn calendar(self) -> &'static dyn Calendar {
+        if self.local.get() { &Local } else { &Utc }
+    }
+
+    /// The connection report, in lines of a name and a value.
+    pub(crate) fn report(self) -> Vec<(&'static str, String)> {
+        self.session.with_value(|session| report::lines(session, clock::now()))
+    }
+
+    fn query(self) -> String {
+        self.session.with_value(Session::query)
+    }
+
+    fn next_frame(self) -> Option<ClientFrame> {
+        self.session.try_update_value(|session| session.next_frame(clock::now())).flatten()
+    }
+
+    fn next_request(self) -> Option<HistoryRequest> {
+        self.session.try_update_value(|session| session.next_request(clock::now())).flatten()
+    }
+
+    fn next_due(self) -> Option<u64> {
+        self.session.with_value(|session| session.next_due(clock::now()))
+    }
+
+    fn is_dead(self) -> bool {
+        self.session.with_value(|session| session.is_dead(clock::now()))
+    }
+
+    /// Changes the session, says what follows from that to the server and to the page.
+    fn change<T>(self, change: impl FnOnce(&mut Session) -> T) -> T {
+        let mut result = None;
+        self.session.update_value(|session| result = Some(change(session)));
+        self.show();
+        history::load(self);
+        self.ring(Ring::Changed);
+        result.expect("the change was made")
+    }
+
+    fn try_change(self, change: impl FnOnce(&mut Session) -> bool) {
+        if self.session.try_update_value(change).unwrap_or(false) {
+            self.change(|_| {});
+        }
+    }
+
+    fn shows_the_end(self) -> bool {
+        self.session.with_value(|session| session.room().timeline().is_none_or(|timeline| timeline.shows_the_end()))
+    }
+
+    fn ring(self, ring: Ring) {
+        self.bell.update_value(|bell| {
+            if let Some(bell) = bell {
+                bell.ring(ring);
+            }
+        });
+    }
+
+    /// Brings the signals up to what the session knows.
+    fn show(self) {
+        let alerts = self.session.try_update_value(Session::take_alerts).unwrap_or_default();
+        if let Some(alert) = alerts.last() {
+            self.alert.set(alert.clone());
+        }
+        self.session.with_value(|session| {
+            let room = session.room();
+            tell(self.room, room.name());
+            tell(self.users, room.users());
+            tell(self.link, &session.link());
+            tell(self.waiting, &session.waiting());
+            tell(self.unseen, &room.timeline().map_or(0, |timeline| timeline.unseen()));
+            tell(self.following, &room.timeline().is_none_or(|timeline| timeline.is_following()));
+            tell(self.loading, &room.is_loading());
+            tell(self.cannot_load, &room.cannot_load());
+            let (known, problem) = (session.name().cloned(), session.name_problem().cloned());
+            tell(self.name, &NameView { known, pending: session.name_is_pending(), problem });
+            if let Some(name) = session.confirmed_name() {
+                storage::remember_name(name);
+            }
+        });
+        self.show_rows();
+    }
+
+    /// Sets the rows that changed, and the list of rows if any came or went.
+    fn show_rows(self) {
+        let me = self.name.with_untracked(|name| name.known.clone());
+        let calendar: &dyn Calendar = if self.local.get_untracked() { &Local } else { &Utc };
+        let rows = self.session.with_value(|session| rows::rows(session.room(), me.as_ref(), calendar));
+        let same = self.rows.with_untracked(|old| old.iter().map(|row| row.key).eq(rows.iter().map(|(key, _)| *key)));
+        let mut known = std::mem::take(&mut *self.signals.write_value());
+        let mut live = Vec::with_capacity(rows.len());
+        for (key, row) in rows {
+            let signal = match known.remove(&key) {
+                Some(signal) => {
+                    if signal.with_untracked(|old| *old != row) {
+                        signal.set(row);
+                    }
+                    signal
+                }
+                None => ArcRwSignal::new(row),
+            };
+            live.push(LiveRow { key, row: signal });
+        }
+        *self.signals.write_value() = live.iter().map(|live| (live.key, live.row.clone())).collect();
+        if !same {
+            if let Some(before_rows) = self.before_rows.get_value() {
+                before_rows.run(());
+            }
+            self.rows.set(live);
+        }
+    }
+}
+
+/// Sets a signal if its value is another one.
+fn tell<T: Clone + PartialEq + Send + Sync + 'static>(signal: RwSignal<T>, value: &T) {
+    if signal.with_untracked(|old| old != value) {
+        signal.set(value.clone());
+    }
+}
+
+fn who(users: &UserList) -> String {
+    let names: Vec<&str> = users.users.iter().map(|user| user.name.as_str()).collect();
+    let more = users.count.unwrap_or(names.len()).saturating_sub(names.len());
+    let mut text = ["Here now: ", &names.join(", ")].concat();
+    if more > 0 {
+        text.extend([" and ", &more.to_string(), " more"]);
+    }
+    text
+}

@@ -1,0 +1,264 @@
+//! What this browser said and the server has not acknowledged, in the order in which it was said.
+
+use crate::protocol::{Kind, MessageId, Seq, Text, Timestamp};
+use std::{collections::VecDeque, sync::Arc};
+
+/// How many drafts a room's outbox holds at most.
+pub const MAX_DRAFTS: usize = 200;
+
+/// A text that was sent and is not yet seen in the room's log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Draft {
+    /// The identity under which it is sent, however often.
+    pub id: MessageId,
+    /// What is said.
+    pub text: Text,
+    /// How it is meant.
+    pub kind: Kind,
+    /// When it was said, by the server's clock as far as this browser knows it.
+    pub created: Timestamp,
+    /// How far it came.
+    pub state: DraftState,
+}
+
+/// How far a draft came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DraftState {
+    /// It waits for its turn, or for a connection.
+    Waiting,
+    /// It was sent at this time (this browser's clock, milliseconds).
+    InFlight(u64),
+    /// It is kept at this position, and its event is on its way.
+    Sent(Seq),
+    /// It was refused for this reason, and waits for its author's decision.
+    Refused(Arc<str>),
+}
+
+/// The outbox holds [`MAX_DRAFTS`] already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Full;
+
+/// The drafts of one room. At most one is in flight, so that the log has them in this order whatever is refused, cut
+/// or answered late.
+#[derive(Debug, Clone, Default)]
+pub struct Outbox {
+    drafts: VecDeque<Draft>,
+}
+
+impl Outbox {
+    /// Adds a draft at the end.
+    pub fn add(&mut self, draft: Draft) -> Result<(), Full> {
+        if self.drafts.len() >= MAX_DRAFTS {
+            return Err(Full);
+        }
+        self.drafts.push_back(draft);
+        Ok(())
+    }
+
+    /// The draft to send now, which is in flight from then on; none while another one is.
+    pub fn send_next(&mut self, now: u64) -> Option<&Draft> {
+        if self.in_flight_since().is_some() {
+            return None;
+        }
+        let draft = self.drafts.iter_mut().find(|draft| draft.state == DraftState::Waiting)?;
+        draft.state = DraftState::InFlight(now);
+        Some(draft)
+    }
+
+    /// The server keeps a draft at this position.
+    pub fn acknowledge(&mut self, id: MessageId, seq: Seq) {
+        self.change(id, DraftState::Sent(seq));
+    }
+
+    /// The draft's event is in the timeline: it is a draft no more.
+    pub fn settle(&mut self, id: MessageId) {
+        self.drafts.retain(|draft| draft.id != id);
+    }
+
+    /// Lets go of the drafts that are kept at or before a position which the timeline has passed.
+    pub fn settle_through(&mut self, cursor: Seq) {
+        self.drafts.retain(|draft| !matches!(draft.state, DraftState::Sent(seq) if seq <= cursor));
+    }
+
+    /// Takes out the drafts that are acknowledged, with their positions.
+    pub fn take_acknowledged(&mut self) -> Vec<(Draft, Seq)> {
+        let mut acknowledged = Vec::new();
+        for draft in std::mem::take(&mut self.drafts) {
+            match draft.state {
+                DraftState::Sent(seq) => acknowledged.push((draft, seq)),
+                _ => self.drafts.push_back(draft),
+            }
+        }
+        acknowledged
+    }
+
+    /// The server asked to try a draft again later.
+    pub fn postpone(&mut self, id: MessageId) {
+        self.change(id, DraftState::Waiting);
+    }
+
+    /// The server refused a draft. The ones behind it go on.
+    pub fn refuse(&mut self, id: MessageId, why: &str) {
+        self.change(id, DraftState::Refused(why.into()));
+    }
+
+    /// Sends a refused draft once more, behind all others.
+    pub fn retry(&mut self, id: MessageId) {
+        let refused = |draft: &Draft| draft.id == id && matches!(draft.state, DraftState::Refused(_));
+        if let Some(mut draft) = self.drafts.iter().position(refused).and_then(|at| self.drafts.remove(at)) {
+            draft.state = DraftState::Waiting;
+            self.drafts.push_back(draft);
+        }
+    }
+
+    /// Forgets a refused draft.
+    pub fn discard(&mut self, id: MessageId) {
+        self.drafts.retain(|draft| draft.id != id || !matches!(draft.state, DraftState::Refused(_)));
+    }
+
+    /// The connection is gone. Whatever was in flight may have arrived or not: it goes again with its old id.
+    pub fn cut(&mut self) {
+        for draft in &mut self.drafts {
+            if matches!(draft.state, DraftState::InFlight(_)) {
+                draft.state = DraftState::Waiting;
+            }
+        }
+    }
+
+    /// Since when a draft has been in flight.
+    pub fn in_flight_since(&self) -> Option<u64> {
+        self.drafts.iter().find_map(|draft| match draft.state {
+            DraftState::InFlight(since) => Some(since),
+            _ => None,
+        })
+    }
+
+    /// Whether it holds a draft.
+    pub fn holds(&self, id: MessageId) -> bool {
+        self.drafts.iter().any(|draft| draft.id == id)
+    }
+
+    /// All drafts, in order.
+    pub fn drafts(&self) -> impl Iterator<Item = &Draft> {
+        self.drafts.iter()
+    }
+
+    /// How many drafts the server has not acknowledged and not refused.
+    pub fn waiting(&self) -> usize {
+        let waits = |draft: &&Draft| matches!(draft.state, DraftState::Waiting | DraftState::InFlight(_));
+        self.drafts.iter().filter(waits).count()
+    }
+
+    /// Whether any draft waits for its turn.
+    pub fn has_waiting(&self) -> bool {
+        self.drafts.iter().any(|draft| draft.state == DraftState::Waiting)
+    }
+
+    /// Whether there is nothing in it.
+    pub fn is_empty(&self) -> bool {
+        self.drafts.is_empty()
+    }
+
+    /// An answer counts for a draft that is waiting or in flight: a late one changes nothing.
+    fn change(&mut self, id: MessageId, state: DraftState) {
+        let open = |draft: &&mut Draft| {
+            draft.id == id && matches!(draft.state, DraftState::Waiting | DraftState::InFlight(_))
+        };
+        if let Some(draft) = self.drafts.iter_mut().find(open) {
+            draft.state = state;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(number: u64) -> MessageId {
+        MessageId::new(number, 0)
+    }
+
+    fn outbox(count: u64) -> Outbox {
+        let mut outbox = Outbox::default();
+        for number in 1..=count {
+            outbox.add(draft(number)).expect("there is room");
+        }
+        outbox
+    }
+
+    fn draft(number: u64) -> Draft {
+        let text = Text::parse("hello").expect("a text");
+        Draft { id: id(number), text, kind: Kind::Speech, created: Timestamp(0), state: DraftState::Waiting }
+    }
+
+    fn sends(outbox: &mut Outbox) -> Option<MessageId> {
+        outbox.send_next(7).map(|draft| draft.id)
+    }
+
+    #[test]
+    fn one_draft_is_in_flight_at_a_time() {
+        let mut outbox = outbox(2);
+        assert_eq!(sends(&mut outbox), Some(id(1)));
+        assert_eq!(sends(&mut outbox), None);
+        assert_eq!(outbox.in_flight_since(), Some(7));
+        outbox.acknowledge(id(1), Seq(1));
+        assert_eq!(sends(&mut outbox), Some(id(2)));
+    }
+
+    #[test]
+    fn a_cut_sends_what_was_in_flight_again_first() {
+        let mut outbox = outbox(2);
+        sends(&mut outbox);
+        outbox.cut();
+        assert_eq!(sends(&mut outbox), Some(id(1)));
+    }
+
+    #[test]
+    fn a_postponed_draft_keeps_its_place_and_a_refused_one_lets_others_pass() {
+        let mut outbox = outbox(2);
+        sends(&mut outbox);
+        outbox.postpone(id(1));
+        assert_eq!(sends(&mut outbox), Some(id(1)));
+        outbox.refuse(id(1), "No.");
+        assert_eq!(sends(&mut outbox), Some(id(2)));
+        outbox.retry(id(1));
+        assert_eq!(outbox.drafts().map(|draft| draft.id).collect::<Vec<_>>(), [id(2), id(1)]);
+    }
+
+    #[test]
+    fn only_a_refused_draft_can_be_discarded() {
+        let mut outbox = outbox(1);
+        outbox.discard(id(1));
+        assert!(outbox.holds(id(1)));
+        outbox.refuse(id(1), "No.");
+        outbox.discard(id(1));
+        assert!(outbox.is_empty());
+    }
+
+    #[test]
+    fn an_acknowledged_draft_stays_until_the_timeline_has_passed_it() {
+        let mut outbox = outbox(2);
+        sends(&mut outbox);
+        outbox.acknowledge(id(1), Seq(5));
+        outbox.settle_through(Seq(4));
+        assert!(outbox.holds(id(1)));
+        outbox.settle_through(Seq(5));
+        assert!(!outbox.holds(id(1)));
+        assert!(outbox.holds(id(2)));
+    }
+
+    #[test]
+    fn late_answers_change_nothing() {
+        let mut outbox = outbox(1);
+        sends(&mut outbox);
+        outbox.acknowledge(id(1), Seq(5));
+        outbox.refuse(id(1), "Too late.");
+        assert_eq!(outbox.drafts().next().map(|draft| draft.state.clone()), Some(DraftState::Sent(Seq(5))));
+    }
+
+    #[test]
+    fn the_two_hundred_and_first_draft_is_not_taken() {
+        let mut outbox = outbox(MAX_DRAFTS as u64);
+        assert_eq!(outbox.add(draft(0)), Err(Full));
+    }
+}

@@ -1,0 +1,137 @@
+//! What this browser remembers: the reader's name and colours in cookies, because the server reads them; rooms and
+//! unsent lines in its own storage. Where that is forbidden, things are remembered for as long as the page lives.
+
+use super::address::encoded;
+use crate::{
+    pages::Theme,
+    protocol::{NickName, RoomName},
+};
+use leptos::prelude::{document, window};
+use std::{cell::RefCell, collections::HashMap};
+use wasm_bindgen::{JsCast, JsValue};
+use web_sys::{HtmlDocument, Storage};
+
+/// How many rooms are in the list at most.
+const MAX_RECENT_ROOMS: usize = 20;
+
+/// The longest unsent line that is remembered, in bytes.
+const MAX_LINE_BYTES: usize = 64 * 1024;
+
+const ROOMS: &str = "taproom:rooms";
+
+thread_local! {
+    /// What could not be stored.
+    static MEMORY: RefCell<HashMap<String, String>> = RefCell::default();
+    /// What the cookie of the name says, so that it is written only when it changes.
+    static NAME: RefCell<Option<NickName>> = RefCell::default();
+}
+
+/// The rooms of the list: those of the last time, and the current one.
+pub(crate) fn recent_rooms(current: RoomName) -> Vec<RoomName> {
+    let stored = read(ROOMS).unwrap_or_default();
+    let mut rooms: Vec<RoomName> = stored.lines().filter_map(|name| RoomName::parse(name).ok()).collect();
+    remember_room(&mut rooms, &current);
+    rooms
+}
+
+/// Adds a room to the list. The first one of a full list goes.
+pub(crate) fn remember_room(rooms: &mut Vec<RoomName>, room: &RoomName) {
+    if !rooms.contains(room) {
+        rooms.push(room.clone());
+        let surplus = rooms.len().saturating_sub(MAX_RECENT_ROOMS);
+        rooms.drain(..surplus);
+    }
+    store_rooms(rooms);
+}
+
+/// Takes a room off the list.
+pub(crate) fn forget_room(rooms: &mut Vec<RoomName>, room: &RoomName) {
+    rooms.retain(|other| other != room);
+    store_rooms(rooms);
+}
+
+/// The line that was being written in a room.
+pub(crate) fn line(room: &RoomName) -> String {
+    read(&line_key(room)).unwrap_or_default()
+}
+
+/// Remembers the line that is being written in a room.
+pub(crate) fn keep_line(room: &RoomName, line: &str) {
+    if line.is_empty() {
+        remove(&line_key(room));
+    } else if line.len() <= MAX_LINE_BYTES {
+        write(&line_key(room), line);
+    }
+}
+
+/// Remembers what the reader is called.
+pub(crate) fn remember_name(name: &NickName) {
+    NAME.with_borrow_mut(|known| {
+        if known.as_ref() != Some(name) {
+            set_cookie("taproom_name", &encoded(name.as_str()));
+            *known = Some(name.clone());
+        }
+    });
+}
+
+/// Shows the page in the colours that the reader wants, and remembers them.
+pub(crate) fn choose_theme(theme: Theme) {
+    if let Some(root) = document().document_element() {
+        // Setting an attribute by a valid name cannot fail.
+        let _ = root.set_attribute("data-theme", theme.as_str());
+    }
+    set_cookie("taproom_theme", theme.as_str());
+}
+
+/// Shows another address without loading a page.
+pub(crate) fn push_address(path: &str) {
+    if let Ok(history) = window().history() {
+        // Browsers refuse when there are too many in a short time. The address is then the one before.
+        let _ = history.push_state_with_url(&JsValue::NULL, "", Some(path));
+    }
+}
+
+fn line_key(room: &RoomName) -> String {
+    ["taproom:line:", room.as_str()].concat()
+}
+
+fn store_rooms(rooms: &[RoomName]) {
+    let names: Vec<&str> = rooms.iter().map(RoomName::as_str).collect();
+    write(ROOMS, &names.join("\n"));
+}
+
+fn set_cookie(name: &str, value: &str) {
+    if let Ok(document) = document().dyn_into::<HtmlDocument>() {
+        let cookie = [name, "=", value, "; Max-Age=31536000; Path=/; SameSite=Lax"].concat();
+        // A browser that keeps no cookies asks for the name again next time.
+        let _ = document.set_cookie(&cookie);
+    }
+}
+
+fn storage() -> Option<Storage> {
+    window().local_storage().ok().flatten()
+}
+
+fn read(key: &str) -> Option<String> {
+    let remembered = MEMORY.with_borrow(|memory| memory.get(key).cloned());
+    remembered.or_else(|| storage()?.get_item(key).ok().flatten())
+}
+
+fn write(key: &str, value: &str) {
+    let stored = storage().is_some_and(|storage| storage.set_item(key, value).is_ok());
+    MEMORY.with_borrow_mut(|memory| {
+        if stored {
+            memory.remove(key);
+        } else {
+            memory.insert(key.to_owned(), value.to_owned());
+        }
+    });
+}
+
+fn remove(key: &str) {
+    MEMORY.with_borrow_mut(|memory| memory.remove(key));
+    if let Some(storage) = storage() {
+        // What cannot be removed could not be stored either.
+        let _ = storage.remove_item(key);
+    }
+}

@@ -1,0 +1,105 @@
+//! The page: its regions, and what wakes it up in the browser.
+
+use super::{
+    chat_log::ChatLog, composer::Composer, connection_notice::ConnectionNotice, connection_report::ConnectionReport,
+    headline::Headline, keys, message_menu::MessageMenu, pill::Pill, room_list::RoomList, shortcuts::Shortcuts,
+    toasts::Toasts, user_list::UserList,
+};
+use crate::{
+    client::{LiveRow, RoomClient, address},
+    pages::{RoomPage, room_title},
+};
+use leptos::{html, prelude::*};
+
+/// What the components share that is no knowledge of the room: where the reader is in the page.
+#[derive(Clone, Copy)]
+pub(super) struct Places {
+    /// Which of the lists at the sides is drawn over the page of a narrow screen.
+    pub(super) drawer: RwSignal<Option<Drawer>>,
+    /// The message whose actions are offered.
+    pub(super) menu: RwSignal<Option<LiveRow>>,
+    pub(super) menu_dialog: NodeRef<html::Dialog>,
+    pub(super) report_dialog: NodeRef<html::Dialog>,
+    pub(super) shortcuts_dialog: NodeRef<html::Dialog>,
+    pub(super) log: NodeRef<html::Div>,
+}
+
+/// A list at the side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Drawer {
+    Rooms,
+    People,
+}
+
+impl Drawer {
+    fn as_str(self) -> &'static str {
+        match self {
+            Drawer::Rooms => "rooms",
+            Drawer::People => "people",
+        }
+    }
+}
+
+/// Everything inside `<body>`.
+#[component]
+pub(crate) fn App() -> impl IntoView {
+    let page = SharedValue::new(expect_context::<RoomPage>).into_inner();
+    let theme = page.theme;
+    let client = RoomClient::new(page);
+    let places = Places {
+        drawer: RwSignal::new(None),
+        menu: RwSignal::new(None),
+        menu_dialog: NodeRef::new(),
+        report_dialog: NodeRef::new(),
+        shortcuts_dialog: NodeRef::new(),
+        log: NodeRef::new(),
+    };
+    provide_context(client);
+    provide_context(places);
+    Effect::new(move |_| awake(client, places));
+    Effect::new(move |_| document().set_title(&room_title(client.room.read().as_str())));
+    view! {
+        <a class="skip" href="#composer">"Skip to message box"</a>
+        <div class="app" data-drawer=move || places.drawer.get().map(Drawer::as_str)>
+            <RoomList theme=theme/>
+            <main aria-label=move || ["#", client.room.read().as_str()].concat()>
+                <Headline/>
+                <ConnectionNotice/>
+                <ChatLog/>
+                <Pill/>
+                <Composer/>
+            </main>
+            <UserList/>
+            <button class="backdrop" type="button" aria-label="Close the list" tabindex="-1" on:click=move |_| places.drawer.set(None)></button>
+        </div>
+        <ConnectionReport/>
+        <Shortcuts/>
+        <MessageMenu/>
+        <Toasts/>
+    }
+}
+
+/// Once the browser has taken over.
+fn awake(client: RoomClient, places: Places) {
+    client.start();
+    keys::listen(client, places);
+    window_event_listener_untyped("online", move |_| client.wake());
+    window_event_listener_untyped("offline", move |_| client.wake());
+    window_event_listener_untyped("pageshow", move |_| client.wake());
+    window_event_listener_untyped("visibilitychange", move |_| {
+        if document().visibility_state() == web_sys::VisibilityState::Visible {
+            client.wake();
+        }
+    });
+    window_event_listener_untyped("popstate", move |_| {
+        let location = window().location();
+        let (path, query) = (location.pathname().unwrap_or_default(), location.search().unwrap_or_default());
+        if let Some(room) = address::room_of(&path, &query) {
+            client.switch(room);
+        }
+    });
+    if let Some(root) = document().document_element() {
+        // Setting an attribute by a valid name cannot fail.
+        let _ = root.set_attribute("data-ready", "");
+    }
+}

@@ -1,0 +1,60 @@
+//! Small questions and requests to the browser's document.
+
+use leptos::prelude::{document, window};
+use wasm_bindgen::JsCast;
+use web_sys::{Element, HtmlDialogElement, HtmlElement, KeyboardEvent};
+
+/// Where the reader writes: the message, or the name.
+pub(super) const COMPOSER: &str = "#composer-input, #name-input";
+
+/// The first element that a selector finds and that can be seen.
+pub(super) fn visible(selector: &str) -> Option<HtmlElement> {
+    let element = document().query_selector(selector).ok()??.dyn_into::<HtmlElement>().ok()?;
+    element.get_client_rects().length().gt(&0).then_some(element)
+}
+
+/// Moves the focus; whether there was something to move it to.
+pub(super) fn focus(selector: &str) -> bool {
+    // An element that cannot have the focus leaves it where it is.
+    visible(selector).is_some_and(|element| element.focus().is_ok())
+}
+
+/// The element that has the focus.
+pub(super) fn focused() -> Option<Element> {
+    document().active_element()
+}
+
+/// Whether an element or one around it matches a selector.
+pub(super) fn is_within(element: &Element, selector: &str) -> bool {
+    element.closest(selector).is_ok_and(|found| found.is_some())
+}
+
+/// Whether a dialog is open.
+pub(super) fn in_dialog() -> bool {
+    document().query_selector("dialog[open]").is_ok_and(|dialog| dialog.is_some())
+}
+
+/// Opens a dialog over the page.
+pub(super) fn open(dialog: Option<HtmlDialogElement>) {
+    if let Some(dialog) = dialog.filter(|dialog| !dialog.open()) {
+        // It fails only for a dialog that is open or not in the page.
+        let _ = dialog.show_modal();
+    }
+}
+
+/// Whether the reader's hand is a finger: then Enter breaks the line and the button sends.
+pub(super) fn is_coarse_pointer() -> bool {
+    window().match_media("(pointer: coarse)").ok().flatten().is_some_and(|query| query.matches())
+}
+
+/// Whether a key is pressed to compose a character, as in Chinese, Japanese and Korean.
+pub(super) fn is_composing(event: &KeyboardEvent) -> bool {
+    const PROCESSED_BY_INPUT_METHOD: u32 = 229;
+    event.is_composing() || event.key_code() == PROCESSED_BY_INPUT_METHOD
+}
+
+/// Puts a text on the clipboard.
+pub(super) fn copy(text: &str) {
+    // Refused outside of secure pages: there the text can be selected by hand. The browser tells its reader.
+    drop(window().navigator().clipboard().write_text(text));
+}

@@ -1,0 +1,96 @@
+//! One message.
+
+use super::dom;
+use crate::{
+    client::{
+        RoomClient,
+        prose::{Piece, pieces},
+        rows::{MessageRow, MessageState, Row, hue},
+    },
+    protocol::Kind,
+};
+use leptos::{either::Either, prelude::*};
+
+#[component]
+pub(super) fn MessageItem(row: ArcRwSignal<Row>, first: MessageRow) -> impl IntoView {
+    let client = expect_context::<RoomClient>();
+    let nick_class = ["nick nick-", &hue(&first.author).to_string()].concat();
+    let avatar_class = ["avatar nick-", &hue(&first.author).to_string()].concat();
+    let initial: String = first.author.as_str().chars().next().into_iter().flat_map(char::to_uppercase).collect();
+    let (class_row, state_row, time_row, datetime_row) = (row.clone(), row.clone(), row.clone(), row.clone());
+    view! {
+        <li
+            class=move || class(&class_row.read())
+            data-id=first.id.to_string()
+            data-state=move || state(&state_row.read())
+        >
+            <span class=avatar_class aria-hidden="true">{initial}</span>
+            <div class="by">
+                <bdi class=nick_class>{first.author.to_string()}</bdi>
+                " "
+                <time datetime=move || message(&datetime_row.read()).map(|message| message.sent.to_string())>
+                    {move || message(&time_row.read()).map(|message| client.calendar().time(message.sent))}
+                </time>
+            </div>
+            <div class="body" dir="auto">{body(first.text.as_str())}</div>
+            {move || refusal(client, &row.read())}
+        </li>
+    }
+}
+
+fn message(row: &Row) -> Option<&MessageRow> {
+    match row {
+        Row::Message(message) => Some(message),
+        _ => None,
+    }
+}
+
+fn class(row: &Row) -> String {
+    let mut class = String::from("msg");
+    if let Some(message) = message(row) {
+        let marks = [(message.continues, " cont"), (message.own, " own"), (message.kind == Kind::Action, " action")];
+        class.extend(marks.into_iter().filter(|(is_so, _)| *is_so).map(|(_, mark)| mark));
+    }
+    class
+}
+
+fn state(row: &Row) -> &'static str {
+    match message(row).map(|message| &message.state) {
+        Some(MessageState::Sending) => "sending",
+        Some(MessageState::Refused(_)) => "refused",
+        Some(MessageState::Sent) | None => "sent",
+    }
+}
+
+fn body(text: &str) -> impl IntoView + use<> {
+    let piece = |piece| match piece {
+        Piece::Words(words) => Either::Left(words),
+        Piece::Link(href) => {
+            let words = href.clone();
+            Either::Right(view! { <a href=href target="_blank" rel="nofollow noopener ugc">{words}</a> })
+        }
+    };
+    pieces(text).into_iter().map(piece).collect_view()
+}
+
+/// Why a message was not sent, and what can be done.
+fn refusal(client: RoomClient, row: &Row) -> Option<impl IntoView + use<>> {
+    let message = message(row)?;
+    let MessageState::Refused(why) = &message.state else { return None };
+    let (id, text) = (message.id, message.text.clone());
+    Some(view! {
+        <div class="refusal">
+            <span>{["Not sent: ", why].concat()}</span>
+            " "
+            <button type="button" on:click=move |_| client.retry(id)>"Retry"</button>
+            <button type="button" on:click=move |_| copy(client, text.as_str())>"Copy"</button>
+            <button type="button" on:click=move |_| client.discard(id)>"Delete"</button>
+        </div>
+    })
+}
+
+/// Copies a message's text.
+pub(super) fn copy(client: RoomClient, text: &str) {
+    dom::copy(text);
+    client.toast.set("Text copied.".to_owned());
+}
