@@ -1,0 +1,97 @@
+//! Taproom's server: rooms, their log, delivery to everybody connected, and the site itself.
+//!
+//! The flow is one way: a frame is read ([`web`]), the rules are applied ([`chat`]), the journal keeps it ([`journal`]),
+//! the room shows it ([`rooms`]), and every connection that is behind reads on (`delivery`).
+
+pub mod chat;
+pub mod config;
+mod delivery;
+pub mod journal;
+pub mod people;
+pub mod rooms;
+pub mod store;
+pub mod web;
+
+use app::protocol::Timestamp;
+use axum::{Router, serve::Listener};
+use chat::Chat;
+use config::Serve;
+use journal::Journal;
+use people::People;
+use rooms::Rooms;
+use std::{io, time::SystemTime};
+use store::Store;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use web::Site;
+
+/// The server's clock.
+pub(crate) fn now() -> Timestamp {
+    Timestamp::of(SystemTime::now())
+}
+
+/// A running Taproom: made once, served on a listener, shut down.
+pub struct Server {
+    router: Router,
+    /// Open sockets.
+    connections: TaskTracker,
+    /// The journal's writer and the rooms' housekeepers.
+    workers: TaskTracker,
+    /// Cancelled when the server is to stop: nobody is let in, sockets say goodbye.
+    stopping: CancellationToken,
+    /// Cancelled when the last socket is gone.
+    idle: CancellationToken,
+}
+
+impl Server {
+    /// Opens the log and starts the tasks that keep it. Must be called on a tokio runtime.
+    pub fn new(config: &Serve) -> Server {
+        // The pages' own runtime. A second server in one process finds it there already.
+        let _ = any_spawner::Executor::init_tokio();
+        let (connections, workers) = (TaskTracker::new(), TaskTracker::new());
+        let (stopping, idle) = (CancellationToken::new(), CancellationToken::new());
+
+        let store = Store::in_memory();
+        let rooms = Rooms::new(store.clone());
+        let (journal, writer) = Journal::open(store.clone(), rooms.clone());
+        workers.spawn(writer.run());
+        workers.spawn(rooms.clone().announce_people(idle.clone()));
+        workers.spawn(rooms.clone().sweep(idle.clone()));
+
+        let chat = Chat::new(People::new(config.limits()), rooms, store, journal);
+        let site = Site::new(chat, config.origins.clone(), connections.clone(), stopping.clone());
+        Server { router: web::router(site), connections, workers, stopping, idle }
+    }
+
+    /// Serves until [`Stop::stop`] is called, then until every socket has said goodbye and everything accepted is kept.
+    pub async fn serve<L>(self, listener: L) -> io::Result<()>
+    where
+        L: Listener,
+        L::Addr: std::fmt::Debug,
+    {
+        let stopping = self.stopping.clone();
+        axum::serve(listener, self.router).with_graceful_shutdown(stopping.cancelled_owned()).await?;
+        self.connections.close();
+        self.connections.wait().await;
+        // With the router gone the journal has no writers left: its task ends when its queue is empty.
+        self.idle.cancel();
+        self.workers.close();
+        self.workers.wait().await;
+        Ok(())
+    }
+
+    /// A handle that stops the server.
+    pub fn stop_handle(&self) -> Stop {
+        Stop(self.stopping.clone())
+    }
+}
+
+/// Stops a server. Cloning is cheap.
+#[derive(Clone)]
+pub struct Stop(CancellationToken);
+
+impl Stop {
+    /// Lets nobody in any more and says goodbye to everybody; [`Server::serve`] returns when that is done.
+    pub fn stop(&self) {
+        self.0.cancel();
+    }
+}

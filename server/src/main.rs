@@ -1,1 +1,86 @@
-fn main(){}
+//! Reads the configuration, starts the server, waits for a signal, drains.
+
+use anyhow::{Context, Result, bail};
+use axum::serve::ListenerExt;
+use clap::Parser;
+use server::{
+    Server,
+    config::{Cli, Command, Serve},
+};
+use std::{
+    io::{IsTerminal, Write},
+    process::ExitCode,
+};
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+};
+use tracing_subscriber::EnvFilter;
+
+fn main() -> ExitCode {
+    let Command::Serve(config) = Cli::parse().into_command();
+    match run(&config) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("taproom: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(config: &Serve) -> Result<()> {
+    start_logging(config)?;
+    std::fs::create_dir_all(&config.data).with_context(|| {
+        format!("cannot use the data directory {}; choose another with --data or TAPROOM_DATA", config.data.display())
+    })?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("start the runtime")?;
+    runtime.block_on(serve(config))
+}
+
+fn start_logging(config: &Serve) -> Result<()> {
+    let filter = EnvFilter::try_new(&config.log)
+        .with_context(|| format!("{:?} is not a log filter; try --log info", config.log))?;
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    if std::io::stderr().is_terminal() {
+        log.compact().init()
+    } else {
+        log.json().flatten_event(true).init()
+    }
+    std::panic::set_hook(Box::new(|panic| tracing::error!(%panic, "a task failed; the others go on")));
+    Ok(())
+}
+
+async fn serve(config: &Serve) -> Result<()> {
+    let listener = TcpListener::bind(&config.listen).await.with_context(|| {
+        format!("cannot listen on {}; choose another address with --listen or TAPROOM_LISTEN", config.listen)
+    })?;
+    let address = listener.local_addr().context("ask for the address")?;
+    // Small frames must not wait for the acknowledgement of those before them.
+    let listener = listener.tap_io(|socket| {
+        let _ = socket.set_nodelay(true);
+    });
+
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let server = Server::new(config);
+    let stop = server.stop_handle();
+    let mut serving = std::pin::pin!(server.serve(listener));
+    announce(&format!("http://{address}"));
+
+    tokio::select! {
+        ended = &mut serving => return ended.context("serve"),
+        _ = terminate.recv() => tracing::info!("told to stop (SIGTERM)"),
+        _ = interrupt.recv() => tracing::info!("told to stop (SIGINT)"),
+    }
+    stop.stop();
+    match tokio::time::timeout(config.stop_deadline(), serving).await {
+        Ok(ended) => ended.context("stop"),
+        Err(_) => bail!("not everybody was gone after {} s", config.stop_seconds),
+    }
+}
+
+/// One line for people and for programs that started this one. A closed standard output is no reason to stop.
+fn announce(url: &str) {
+    let mut out = std::io::stdout();
+    let _ = writeln!(out, "Taproom is ready: {url}").and_then(|()| out.flush());
+    tracing::info!(url, version = env!("CARGO_PKG_VERSION"), "serving");
+}

@@ -1,0 +1,112 @@
+//! The rules: who may say what, where and how fast. What passes goes to the journal.
+
+mod refusal;
+
+use crate::{
+    journal::{self, AuthorKey, Draft, Journal, Kept, NotKept},
+    people::{People, Presence, Skeleton},
+    rooms::{From, Rooms, Subscription},
+    store::Store,
+};
+use app::protocol::{Kind, MessageId, NickName, RoomName, SocketId, Text};
+pub use refusal::Refusal;
+use std::sync::Arc;
+use tokio::sync::Notify;
+
+/// What every door asks before it does something. Cloning is cheap.
+#[derive(Clone)]
+pub struct Chat {
+    /// Everybody connected.
+    pub people: People,
+    /// The open rooms.
+    pub rooms: Rooms,
+    /// What was written.
+    pub store: Store,
+    journal: Journal,
+}
+
+/// A message that somebody wants to post.
+#[derive(Debug)]
+pub struct Post {
+    /// Where.
+    pub room: RoomName,
+    /// What the author wants to be called; heard only while they have no name.
+    pub author: Option<String>,
+    /// What is said.
+    pub text: Text,
+    /// How it is meant.
+    pub kind: Kind,
+    /// The identity that the author's client chose.
+    pub id: MessageId,
+}
+
+/// A message on its way to the log.
+#[derive(Debug)]
+pub struct Posting {
+    answer: journal::Answer,
+}
+
+impl Chat {
+    /// The rules over a journal, and what they ask.
+    pub fn new(people: People, rooms: Rooms, store: Store, journal: Journal) -> Chat {
+        Chat { people, rooms, store, journal }
+    }
+
+    /// Lets somebody into a room.
+    pub async fn enter(
+        &self,
+        who: &Presence,
+        room: &RoomName,
+        from: &From,
+        wake: Arc<Notify>,
+    ) -> Result<Subscription, Refusal> {
+        Ok(self.rooms.enter(room, (who.id(), who.called().name), from, wake).await?)
+    }
+
+    /// Accepts a message, or says why not. Messages of one person are kept in the order of the calls.
+    pub fn post(&self, who: &Presence, socket: &SocketId, post: Post) -> Result<Posting, Refusal> {
+        who.spend_message().map_err(|retry_in| Refusal::TooFast { retry_in })?;
+        let name = name_of(who, post.author.as_deref())?;
+        let draft = Draft {
+            author: author_key(who, &name),
+            name,
+            socket: socket.clone(),
+            room: post.room,
+            id: post.id,
+            text: post.text,
+            kind: post.kind,
+        };
+        Ok(Posting { answer: self.journal.append(draft)? })
+    }
+}
+
+/// The name that a message is said under. Who has none yet takes the one that the message brings: so the tutorial's
+/// clients get theirs.
+fn name_of(who: &Presence, author: Option<&str>) -> Result<NickName, Refusal> {
+    let called = who.called();
+    match author.map(str::trim) {
+        Some(wanted) if !called.named && !wanted.is_empty() && wanted != called.name.as_str() => {
+            let name = NickName::parse(wanted)?;
+            who.take_name(name.clone())?;
+            Ok(name)
+        }
+        _ => Ok(called.name),
+    }
+}
+
+/// A browser is known by its cookie. Whoever has none is known by name, so that a client that lost its connection
+/// may send again what was not acknowledged.
+fn author_key(who: &Presence, name: &NickName) -> AuthorKey {
+    match who.visitor() {
+        Some(visitor) => AuthorKey(format!("visitor {}", visitor.0).into()),
+        None => AuthorKey(format!("name {}", Skeleton::of(name).as_str()).into()),
+    }
+}
+
+impl Posting {
+    /// Waits until the message is kept and shown.
+    pub async fn kept(self) -> Result<Kept, Refusal> {
+        // The writer is gone only while the server stops. The author sends again, with the same id.
+        Ok(self.answer.await.unwrap_or(Err(NotKept::Busy))?)
+    }
+}

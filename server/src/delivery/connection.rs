@@ -1,0 +1,380 @@
+//! The life of one connection: it hears frames, says what its cursors are behind on, and ends.
+
+use super::{
+    ending::Ending,
+    heartbeat::{Beat, Heartbeat},
+    transport::{Incoming, Transport},
+};
+use crate::{
+    chat::{Chat, Post, Refusal},
+    journal::Kept,
+    people::{Called, Presence, VisitorId},
+    rooms::{From, MAX_READ_BYTES, Subscription, encode},
+};
+use app::protocol::{
+    self, Ack, ClientFrame, ErrorFrame, Kind, MAX_ROOMS_PER_SOCKET, MessageId, NickName, Pong, RoomName, Seq,
+    ServerFrame, SocketId, Status, Text,
+};
+use bytes::Bytes;
+use futures::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
+use std::{ops::ControlFlow, sync::Arc, time::Duration};
+use tokio::{
+    sync::{Notify, watch},
+    time::Instant,
+};
+use tokio_util::sync::CancellationToken;
+
+/// Messages of one connection that may wait for the journal. Beyond it nothing more is read, which the other side
+/// feels as backpressure.
+const MAX_IN_FLIGHT: usize = 32;
+
+/// Bad frames in a row that end a connection.
+const MAX_BAD_FRAMES: u32 = 10;
+
+/// A write that makes no progress for so long ends the connection.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What a client said when it came.
+#[derive(Debug, Default)]
+pub(crate) struct Arrival {
+    pub(crate) visitor: Option<VisitorId>,
+    pub(crate) room: RoomName,
+    pub(crate) from: From,
+    pub(crate) name: Option<NickName>,
+}
+
+/// One open socket.
+pub(crate) struct Connection {
+    id: SocketId,
+    chat: Chat,
+    transport: Transport,
+    who: Presence,
+    called: watch::Receiver<Called>,
+    rooms: Vec<Subscription>,
+    /// The room that was read last.
+    turn_of: usize,
+    /// Notified when a room may have something to read.
+    wake: Arc<Notify>,
+    /// Answers to this client alone, sent before anything else.
+    answers: Vec<Bytes>,
+    in_flight: FuturesUnordered<BoxFuture<'static, Answer>>,
+    heartbeat: Heartbeat,
+    bad_frames: u32,
+    tally: Tally,
+    end: CancellationToken,
+}
+
+/// What the journal said of one message.
+struct Answer {
+    room: RoomName,
+    id: MessageId,
+    wants_ack: bool,
+    kept: Result<Kept, Refusal>,
+}
+
+/// What went over a connection, for the one line at its end.
+struct Tally {
+    since: Instant,
+    heard: u64,
+    said: u64,
+}
+
+impl Connection {
+    /// Serves a socket until it ends, or until `end` is cancelled.
+    pub(crate) async fn serve(chat: Chat, transport: Transport, arrival: Arrival, end: CancellationToken) {
+        let mut connection = Connection::new(chat, transport, arrival.visitor.clone(), end);
+        let mut ending = connection.arrive(arrival).await;
+        while ending.is_continue() {
+            ending = connection.turn().await;
+        }
+        if let ControlFlow::Break(ending) = ending {
+            connection.finish(ending).await;
+        }
+    }
+
+    fn new(chat: Chat, transport: Transport, visitor: Option<VisitorId>, end: CancellationToken) -> Connection {
+        let who = chat.people.arrive(visitor);
+        Connection {
+            id: SocketId(ulid::Ulid::from_parts(crate::now().0, rand::random()).to_string().into()),
+            called: who.watch(),
+            who,
+            chat,
+            transport,
+            rooms: Vec::new(),
+            turn_of: 0,
+            wake: Arc::default(),
+            answers: Vec::new(),
+            in_flight: FuturesUnordered::new(),
+            heartbeat: Heartbeat::new(),
+            bad_frames: 0,
+            tally: Tally { since: Instant::now(), heard: 0, said: 0 },
+            end,
+        }
+    }
+
+    async fn arrive(&mut self, arrival: Arrival) -> ControlFlow<Ending> {
+        let taken = arrival.name.and_then(|name| self.who.take_name(name).err());
+        self.called.mark_unchanged();
+        if let Err(refusal) = self.join(arrival.room, &arrival.from).await {
+            self.answer_error(refusal.into_frame());
+        }
+        if let Some(taken) = taken {
+            self.answer_error(Refusal::from(taken).into_frame());
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// Says everything there is to say, then waits for one thing to happen.
+    async fn turn(&mut self) -> ControlFlow<Ending> {
+        self.say_everything().await?;
+        let next = self.next_deadline();
+        let may_read = self.in_flight.len() < MAX_IN_FLIGHT;
+        tokio::select! {
+            () = self.end.cancelled() => ControlFlow::Break(Ending::Restarting),
+            incoming = self.transport.receive(), if may_read => self.hear(incoming).await,
+            Some(answer) = self.in_flight.next() => {
+                self.answer_posting(answer);
+                ControlFlow::Continue(())
+            }
+            () = self.wake.notified() => ControlFlow::Continue(()),
+            Ok(()) = self.called.changed() => {
+                self.renamed().await;
+                ControlFlow::Continue(())
+            }
+            () = tokio::time::sleep_until(next) => self.beat().await,
+        }
+    }
+
+    fn next_deadline(&self) -> Instant {
+        let lists = self.rooms.iter().filter_map(Subscription::list_due).min();
+        lists.map_or(self.heartbeat.next(), |list| list.min(self.heartbeat.next()))
+    }
+
+    async fn beat(&mut self) -> ControlFlow<Ending> {
+        match self.heartbeat.beat() {
+            Beat::Rest => ControlFlow::Continue(()),
+            Beat::Dead => ControlFlow::Break(Ending::Silent),
+            Beat::Ping => {
+                let pinged = tokio::time::timeout(WRITE_TIMEOUT, self.transport.ping()).await;
+                flow(pinged.unwrap_or(Err(Ending::TooSlow)))
+            }
+        }
+    }
+
+    // Saying
+
+    async fn say_everything(&mut self) -> ControlFlow<Ending> {
+        loop {
+            let frames = self.gather().await;
+            if frames.is_empty() {
+                return ControlFlow::Continue(());
+            }
+            self.say(frames).await?;
+        }
+    }
+
+    async fn say(&mut self, frames: Vec<Bytes>) -> ControlFlow<Ending> {
+        self.tally.said += frames.len() as u64;
+        tokio::select! {
+            () = self.end.cancelled() => ControlFlow::Break(Ending::Restarting),
+            sent = tokio::time::timeout(WRITE_TIMEOUT, self.transport.send(frames)) => {
+                flow(sent.unwrap_or(Err(Ending::TooSlow)))
+            }
+        }
+    }
+
+    /// What this connection is behind on: answers first, then in each room who is there and the next stretch of log.
+    /// Bounded: what does not fit comes with the next call, which begins with another room.
+    async fn gather(&mut self) -> Vec<Bytes> {
+        let mut frames = std::mem::take(&mut self.answers);
+        let mut bytes = 0;
+        for _ in 0..self.rooms.len() {
+            if bytes >= MAX_READ_BYTES {
+                break;
+            }
+            self.turn_of = (self.turn_of + 1) % self.rooms.len();
+            let read = self.rooms[self.turn_of].catch_up(&self.chat.store).await;
+            bytes += read.iter().map(Bytes::len).sum::<usize>();
+            frames.extend(read);
+        }
+        frames
+    }
+
+    fn answer(&mut self, frame: &ServerFrame) {
+        self.answers.push(encode(frame));
+    }
+
+    fn answer_error(&mut self, error: Box<ErrorFrame>) {
+        self.answer(&ServerFrame::Error(error));
+    }
+
+    fn answer_posting(&mut self, Answer { room, id, wants_ack, kept }: Answer) {
+        match kept {
+            Ok(Kept { seq, sent }) if wants_ack => self.answer(&ServerFrame::Ack(Ack { room, id, seq, sent })),
+            Ok(_) => {}
+            Err(refusal) => {
+                let id = wants_ack.then_some(id);
+                self.answer_error(Box::new(ErrorFrame { id, room: Some(room), ..*refusal.into_frame() }));
+            }
+        }
+    }
+
+    fn answer_status(&mut self, room: RoomName, epoch: protocol::Epoch, head: Seq) {
+        let Called { name, named } = self.called.borrow().clone();
+        let status = Status {
+            socket: self.id.clone(),
+            name,
+            named,
+            room,
+            head,
+            epoch,
+            protocol: protocol::VERSION,
+            limits: self.chat.people.limits(),
+            time: crate::now(),
+        };
+        self.answer(&ServerFrame::Status(status));
+    }
+
+    // Hearing
+
+    async fn hear(&mut self, incoming: Incoming) -> ControlFlow<Ending> {
+        self.heartbeat.heard();
+        match incoming {
+            Incoming::End(ending) => ControlFlow::Break(ending),
+            Incoming::Beat => ControlFlow::Continue(()),
+            Incoming::Text(text) => {
+                self.tally.heard += 1;
+                self.hear_frame(&text).await
+            }
+        }
+    }
+
+    async fn hear_frame(&mut self, text: &str) -> ControlFlow<Ending> {
+        match ClientFrame::parse(text) {
+            Ok(frame) => {
+                self.bad_frames = 0;
+                self.obey(frame).await;
+                ControlFlow::Continue(())
+            }
+            Err(error) => {
+                self.bad_frames += 1;
+                self.answer_error(error);
+                if self.bad_frames < MAX_BAD_FRAMES {
+                    return ControlFlow::Continue(());
+                }
+                // The client is to read what was wrong with its last frame, too.
+                self.say_everything().await?;
+                ControlFlow::Break(Ending::Misuse)
+            }
+        }
+    }
+
+    async fn obey(&mut self, frame: ClientFrame) {
+        match frame {
+            ClientFrame::Chat { author, text, room, id, kind } => self.post(author, text, room, id, kind),
+            ClientFrame::Nick { name } => {
+                if let Err(taken) = self.who.take_name(name) {
+                    self.answer_error(Refusal::from(taken).into_frame());
+                }
+            }
+            ClientFrame::Join { room, after, epoch } => {
+                if let Err(refusal) = self.join(room.clone(), &From { after, epoch }).await {
+                    self.answer_error(Box::new(ErrorFrame { room: Some(room), ..*refusal.into_frame() }));
+                }
+            }
+            ClientFrame::Leave { room } => self.leave(room),
+            ClientFrame::Ping => self.answer(&ServerFrame::Pong(Pong { time: crate::now() })),
+        }
+    }
+
+    fn post(&mut self, author: Option<String>, text: Text, room: Option<RoomName>, id: Option<MessageId>, kind: Kind) {
+        let posting = self.place_of(room.as_ref()).map(|place| self.rooms[place].room().clone()).and_then(|room| {
+            let fresh = || MessageId::new(crate::now().0, rand::random());
+            let post = Post { room: room.clone(), author, text, kind, id: id.unwrap_or_else(fresh) };
+            let message = post.id;
+            self.chat.post(&self.who, &self.id, post).map(|posting| (room, message, posting))
+        });
+        match posting {
+            Ok((room, message, posting)) => self.in_flight.push(Box::pin(async move {
+                Answer { room, id: message, wants_ack: id.is_some(), kept: posting.kept().await }
+            })),
+            Err(refusal) => self.answer_error(Box::new(ErrorFrame { id, room, ..*refusal.into_frame() })),
+        }
+    }
+
+    /// Which of this connection's rooms a frame means: the one that it names, or the only one.
+    fn place_of(&self, room: Option<&RoomName>) -> Result<usize, Refusal> {
+        match room {
+            Some(name) => self.rooms.iter().position(|room| room.room() == name).ok_or(Refusal::NotInRoom),
+            None if self.rooms.len() == 1 => Ok(0),
+            None => Err(Refusal::WhichRoom),
+        }
+    }
+
+    /// Enters a room, or reads on from elsewhere in one that it is in. Answers where the room stands.
+    async fn join(&mut self, name: RoomName, from: &From) -> Result<(), Refusal> {
+        let place = match self.place_of(Some(&name)) {
+            Ok(place) => {
+                self.rooms[place].move_to(from);
+                place
+            }
+            Err(_) if self.rooms.len() >= MAX_ROOMS_PER_SOCKET => return Err(Refusal::TooManyRooms),
+            Err(_) => {
+                self.rooms.push(self.chat.enter(&self.who, &name, from, self.wake.clone()).await?);
+                self.rooms.len() - 1
+            }
+        };
+        let room = &self.rooms[place];
+        let (epoch, head) = (room.epoch(), room.head());
+        self.answer_status(name, epoch, head);
+        Ok(())
+    }
+
+    fn leave(&mut self, room: Option<RoomName>) {
+        match self.place_of(room.as_ref()) {
+            Ok(place) => drop(self.rooms.remove(place)),
+            Err(refusal) => self.answer_error(Box::new(ErrorFrame { room, ..*refusal.into_frame() })),
+        }
+    }
+
+    /// This person took a name, here or in another tab: the rooms hear it, and every tab gets its new status.
+    async fn renamed(&mut self) {
+        let name = self.called.borrow_and_update().name.clone();
+        for room in &mut self.rooms {
+            room.rename(name.clone());
+        }
+        match self.rooms.first() {
+            Some(room) => self.answer_status(room.room().clone(), room.epoch(), room.head()),
+            None => {
+                let nowhere = RoomName::default();
+                let page = self.chat.store.page(&nowhere, crate::store::Cut::Newest, 0).await;
+                self.answer_status(nowhere, page.epoch, page.head);
+            }
+        }
+    }
+
+    // Ending
+
+    async fn finish(self, ending: Ending) {
+        let Connection { id, transport, tally, rooms, who, .. } = self;
+        // The seats are given up before the farewell, which may take a moment.
+        let (places, name) = (rooms.len(), who.called().name);
+        drop((rooms, who));
+        let code = ending.farewell().map(|(code, _)| code);
+        if let Some((code, reason)) = ending.farewell() {
+            transport.close(code, reason).await;
+        }
+        let seconds = tally.since.elapsed().as_secs_f32();
+        tracing::info!(
+            socket = %id, %name, rooms = places, ?ending, code, seconds, heard = tally.heard, said = tally.said,
+            "connection ended"
+        );
+    }
+}
+
+fn flow(sent: Result<(), Ending>) -> ControlFlow<Ending> {
+    match sent {
+        Ok(()) => ControlFlow::Continue(()),
+        Err(ending) => ControlFlow::Break(ending),
+    }
+}

@@ -1,0 +1,45 @@
+//! How a connection ends.
+
+use app::protocol::close;
+
+/// Why a connection is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// The other side said goodbye.
+    Left,
+    /// The other side is gone without a word.
+    Lost,
+    /// Nothing was heard for too long.
+    Silent,
+    /// It did not read what was sent.
+    TooSlow,
+    /// Too many bad frames in a row.
+    Misuse,
+    /// A frame that this protocol does not have: the code says which kind.
+    BadFrame(u16),
+    /// The server stops.
+    Restarting,
+}
+
+impl Ending {
+    /// The code and the words of the close frame; `None` where nobody would read it.
+    pub(super) fn farewell(self) -> Option<(u16, &'static str)> {
+        match self {
+            Ending::Left | Ending::Lost => None,
+            Ending::Silent => Some((close::GOING_AWAY, "nothing was heard for 45 s")),
+            Ending::TooSlow => Some((close::TOO_SLOW, "too slow: come back with your cursor")),
+            Ending::Misuse => Some((close::MISUSE, "ten bad frames in a row")),
+            Ending::BadFrame(code) => Some((code, words(code))),
+            Ending::Restarting => Some((close::RESTARTING, "restarting: come back in a moment")),
+        }
+    }
+}
+
+fn words(code: u16) -> &'static str {
+    match code {
+        close::BINARY => "binary frames are not spoken here",
+        close::NOT_UTF8 => "a text frame must be UTF-8",
+        close::TOO_BIG => "a frame has at most 64 KiB",
+        _ => "the framing was broken",
+    }
+}

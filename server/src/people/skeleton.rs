@@ -1,0 +1,50 @@
+//! What a name looks like: two names with one skeleton could be mistaken for each other.
+
+use app::protocol::NickName;
+use unicode_security::confusable_detection::skeleton;
+
+/// The shape of a name, without case and with look-alike letters made equal (Unicode UTS #39, section 4).
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Skeleton(String);
+
+impl Skeleton {
+    pub(crate) fn of(name: &NickName) -> Skeleton {
+        // Case is folded before and after: the look-alike of a small letter may be a capital one.
+        let folded = name.as_str().to_lowercase();
+        let shape: String = skeleton(&folded).collect::<String>().to_lowercase();
+        Skeleton(shape.chars().filter(|c| !is_joiner_or_space(*c)).collect())
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+fn is_joiner_or_space(c: char) -> bool {
+    c.is_whitespace() || matches!(c, '\u{200c}' | '\u{200d}' | '\u{fe00}'..='\u{fe0f}' | '\u{e0100}'..='\u{e01ef}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn look_alike(a: &str, b: &str) -> bool {
+        let shape = |name| Skeleton::of(&NickName::parse(name).expect("a good name"));
+        shape(a) == shape(b)
+    }
+
+    #[test]
+    fn names_that_can_be_mistaken_for_each_other_have_one_skeleton() {
+        for (a, b) in [("ada", "ADA"), ("ada", "аdа"), ("paul", "pau1"), ("bob", "b0b"), ("a b", "ab"), ("Ⅷ", "viii")]
+        {
+            assert!(look_alike(a, b), "{a} and {b}");
+        }
+    }
+
+    #[test]
+    fn different_names_stay_different() {
+        for (a, b) in [("ada", "bo"), ("ada", "ada2"), ("user1", "user2"), ("user10", "user1"), ("山田", "山本")] {
+            assert!(!look_alike(a, b), "{a} and {b}");
+        }
+    }
+}

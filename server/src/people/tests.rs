@@ -1,0 +1,88 @@
+//! Names: unique among the people connected, one person however many tabs.
+
+use super::*;
+
+fn people() -> People {
+    People::new(Limits { text_bytes: 8_000, frame_bytes: 65_536, messages_per_second: 2, burst: 3 })
+}
+
+fn nick(name: &str) -> NickName {
+    NickName::parse(name).expect("a good name")
+}
+
+fn browser(id: &str) -> Option<VisitorId> {
+    Some(VisitorId(id.into()))
+}
+
+#[test]
+fn a_guest_has_a_name_of_their_own() {
+    let people = people();
+    let (one, two) = (people.arrive(None), people.arrive(None));
+    assert_ne!(one.called().name, two.called().name);
+    assert!(one.called().name.as_str().starts_with("guest-"));
+    assert_eq!(one.called().name.as_str().len(), "guest-".len() + 4);
+    assert!(!one.called().named);
+}
+
+#[test]
+fn the_tabs_of_one_browser_are_one_person() {
+    let people = people();
+    let (one, two) = (people.arrive(browser("b")), people.arrive(browser("b")));
+    one.take_name(nick("ada")).expect("free");
+    assert_eq!(one.id(), two.id());
+    assert_eq!(two.called(), Called { name: nick("ada"), named: true });
+    drop(one);
+    assert!(people.arrive(None).take_name(nick("ada")).is_err(), "the other tab is still there");
+    drop(two);
+    people.arrive(None).take_name(nick("ada")).expect("free again");
+}
+
+#[test]
+fn a_taken_name_and_its_look_alikes_are_refused_with_a_suggestion() {
+    let people = people();
+    let (ada, other) = (people.arrive(None), people.arrive(None));
+    ada.take_name(nick("ada")).expect("free");
+    for wanted in ["ada", "ADA", "аda"] {
+        let refused = other.take_name(nick(wanted)).expect_err("taken");
+        let suggestion = refused.suggestion.expect("there is one");
+        assert_eq!(suggestion.as_str(), format!("{wanted}2"));
+    }
+    other.take_name(nick("ada2")).expect("the suggestion is free");
+    ada.take_name(nick("Ada")).expect("one's own name, written differently");
+}
+
+#[test]
+fn a_suggestion_for_the_longest_name_is_still_a_name() {
+    let people = people();
+    let long = nick(&"x".repeat(32));
+    let owner = people.arrive(None);
+    owner.take_name(long.clone()).expect("free");
+    let refused = people.arrive(None).take_name(long).expect_err("taken");
+    assert_eq!(refused.suggestion, Some(nick(&format!("{}2", "x".repeat(30)))));
+}
+
+#[test]
+fn leaving_and_renaming_free_the_old_name() {
+    let people = people();
+    let one = people.arrive(None);
+    one.take_name(nick("ada")).expect("free");
+    one.take_name(nick("bo")).expect("free");
+    people.arrive(None).take_name(nick("ada")).expect("freed by the change");
+    drop(one);
+    people.arrive(None).take_name(nick("bo")).expect("freed by leaving");
+    let known = people.inner.known.lock();
+    assert_eq!((known.names.len(), known.visitors.len()), (0, 0), "nothing is left behind");
+}
+
+#[tokio::test(start_paused = true)]
+async fn messages_beyond_the_burst_wait_their_turn() {
+    let people = people();
+    let person = people.arrive(None);
+    for _ in 0..3 {
+        person.spend_message().expect("within the burst");
+    }
+    let wait = person.spend_message().expect_err("one too many");
+    assert!(wait <= Duration::from_millis(500), "{wait:?}");
+    tokio::time::advance(wait).await;
+    person.spend_message().expect("after the wait");
+}

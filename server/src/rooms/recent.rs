@@ -1,0 +1,143 @@
+//! A room's newest frames, encoded once and shared by everybody who reads them.
+
+use app::protocol::Seq;
+use bytes::Bytes;
+use std::collections::VecDeque;
+
+/// Frames that are held, at most.
+const MAX_FRAMES: usize = 512;
+
+/// Bytes of frames that are held, at most; the newest frame is held whatever its size.
+const MAX_BYTES: usize = 1024 * 1024;
+
+/// The newest part of a room's log.
+#[derive(Debug)]
+pub(super) enum Recent {
+    /// The room is being opened and its head is not known yet. Everything published meanwhile.
+    Opening(Vec<(Seq, Bytes)>),
+    /// Every event with a position after `base`. Older ones are in the store.
+    Open {
+        /// The position before the first frame.
+        base: Seq,
+        /// The frames of `base + 1`, `base + 2` …
+        frames: VecDeque<Bytes>,
+        /// The length of all frames together.
+        bytes: usize,
+    },
+}
+
+impl Recent {
+    pub(super) fn opening() -> Recent {
+        Recent::Opening(Vec::new())
+    }
+
+    /// The store's head is known. Events that were committed before it was read are in the store already; what was
+    /// published later follows it without a hole, because the room was registered first.
+    pub(super) fn open_at(&mut self, head: Seq) {
+        let Recent::Opening(early) =
+            std::mem::replace(self, Recent::Open { base: head, frames: VecDeque::new(), bytes: 0 })
+        else {
+            unreachable!("a room is opened once");
+        };
+        for (seq, frame) in early {
+            self.push(seq, frame);
+        }
+    }
+
+    /// Adds a frame. One that the store's head already counted is ignored.
+    pub(super) fn push(&mut self, seq: Seq, frame: Bytes) {
+        match self {
+            Recent::Opening(early) => early.push((seq, frame)),
+            Recent::Open { base, frames, bytes } => {
+                let head = Seq(base.0 + frames.len() as u64);
+                if seq <= head {
+                    return;
+                }
+                debug_assert_eq!(seq, head.next(), "the journal publishes without holes");
+                *bytes += frame.len();
+                frames.push_back(frame);
+                while frames.len() > MAX_FRAMES || (*bytes > MAX_BYTES && frames.len() > 1) {
+                    *bytes -= frames.pop_front().map_or(0, |oldest| oldest.len());
+                    *base = base.next();
+                }
+            }
+        }
+    }
+
+    /// The newest position.
+    pub(super) fn head(&self) -> Seq {
+        match self {
+            Recent::Opening(_) => Seq::ZERO,
+            Recent::Open { base, frames, .. } => Seq(base.0 + frames.len() as u64),
+        }
+    }
+
+    /// The frames after a cursor, in order, up to `max_frames` and about `max_bytes`; `None` when the cursor is
+    /// further back than this reaches.
+    pub(super) fn after(&self, cursor: Seq, max_frames: usize, max_bytes: usize) -> Option<Vec<Bytes>> {
+        let Recent::Open { base, frames, .. } = self else { return None };
+        if cursor < *base {
+            return None;
+        }
+        let skip = usize::try_from(cursor.distance_from(*base)).ok()?;
+        let mut bytes = 0;
+        let within = |frame: &&Bytes| {
+            let first = bytes == 0;
+            bytes += frame.len();
+            first || bytes <= max_bytes
+        };
+        Some(frames.iter().skip(skip).take(max_frames).take_while(within).cloned().collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame(seq: u64) -> Bytes {
+        Bytes::from(seq.to_string())
+    }
+
+    #[test]
+    fn what_is_published_while_opening_follows_the_head_without_a_hole_or_a_double() {
+        let mut recent = Recent::opening();
+        for seq in 4..=6 {
+            recent.push(Seq(seq), frame(seq));
+        }
+        recent.open_at(Seq(5));
+        recent.push(Seq(6), frame(6));
+        recent.push(Seq(7), frame(7));
+        assert_eq!(recent.head(), Seq(7));
+        assert_eq!(recent.after(Seq(5), 10, 1_000), Some(vec![frame(6), frame(7)]));
+        assert_eq!(recent.after(Seq(7), 10, 1_000), Some(vec![]));
+        assert_eq!(recent.after(Seq(4), 10, 1_000), None, "the store has these");
+    }
+
+    #[test]
+    fn it_is_bounded_in_frames_and_bytes() {
+        let mut recent = Recent::opening();
+        recent.open_at(Seq::ZERO);
+        for seq in 1..=MAX_FRAMES as u64 + 10 {
+            recent.push(Seq(seq), frame(seq));
+        }
+        assert_eq!(recent.after(Seq(9), 1, 1_000), None);
+        assert_eq!(recent.after(Seq(10), 1, 1_000), Some(vec![frame(11)]));
+        for seq in 0..3 {
+            recent.push(Seq(MAX_FRAMES as u64 + 11 + seq), Bytes::from(vec![b'x'; MAX_BYTES / 2 + 1]));
+        }
+        let Recent::Open { frames, bytes, .. } = &recent else { panic!("open") };
+        assert_eq!((frames.len(), *bytes), (1, MAX_BYTES / 2 + 1));
+    }
+
+    #[test]
+    fn one_read_is_bounded_and_never_empty_while_there_is_more() {
+        let mut recent = Recent::opening();
+        recent.open_at(Seq::ZERO);
+        for seq in 1..=10 {
+            recent.push(Seq(seq), Bytes::from(vec![b'x'; 100]));
+        }
+        assert_eq!(recent.after(Seq::ZERO, 3, 10_000).map(|frames| frames.len()), Some(3));
+        assert_eq!(recent.after(Seq::ZERO, 10, 250).map(|frames| frames.len()), Some(2));
+        assert_eq!(recent.after(Seq::ZERO, 10, 1).map(|frames| frames.len()), Some(1));
+    }
+}

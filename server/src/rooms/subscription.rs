@@ -1,0 +1,174 @@
+//! One connection's place in one room: a cursor into the log, and a seat among the people.
+
+use super::{Rooms, encode, room::Room};
+use crate::{
+    people::PersonId,
+    store::{Cut, Store},
+};
+use app::protocol::{Epoch, Gap, NickName, RoomName, Seq, ServerFrame};
+use bytes::Bytes;
+use std::{sync::Arc, time::Duration};
+use tokio::{sync::Notify, time::Instant};
+
+/// Frames that one read gives, at most.
+pub(crate) const MAX_READ_FRAMES: usize = 64;
+
+/// Bytes that one read gives, at most, save that one frame is always given.
+pub(crate) const MAX_READ_BYTES: usize = 64 * 1024;
+
+/// Events that are replayed to somebody who was away. Beyond it there is a `Gap`.
+const MAX_REPLAY: u64 = 1_000;
+
+/// After a gap the newest so many events are replayed, so that the reader has a screen full.
+const AFTER_GAP: u64 = 50;
+
+/// The shortest time between two user lists to one connection.
+const LIST_INTERVAL: Duration = Duration::from_millis(500);
+
+/// A connection's place in a room. Dropping it leaves the room.
+#[derive(Debug)]
+pub struct Subscription {
+    room: Arc<Room>,
+    rooms: Rooms,
+    key: u64,
+    person: PersonId,
+    /// Everything up to here has been sent.
+    cursor: Seq,
+    /// The user list that was sent last.
+    listed: Option<u64>,
+    next_list: Instant,
+}
+
+/// Where somebody wants to read on.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct From {
+    /// After this position; `None` reads only what comes from now on.
+    pub after: Option<Seq>,
+    /// The life of the log that the position belongs to; `None` trusts that it is this one.
+    pub epoch: Option<Epoch>,
+}
+
+impl Subscription {
+    pub(super) fn new(
+        rooms: Rooms,
+        room: Arc<Room>,
+        key: u64,
+        person: (PersonId, NickName),
+        from: &From,
+        wake: Arc<Notify>,
+    ) -> Self {
+        room.listen(key, wake);
+        room.presence.lock().enter(person.0, person.1);
+        rooms.people_changed(&room.name);
+        let cursor = start(&room, from);
+        Subscription { room, rooms, key, person: person.0, cursor, listed: None, next_list: Instant::now() }
+    }
+
+    /// The room.
+    pub fn room(&self) -> &RoomName {
+        &self.room.name
+    }
+
+    /// The life of the room's log.
+    pub fn epoch(&self) -> Epoch {
+        self.room.epoch()
+    }
+
+    /// The newest position in the room.
+    pub fn head(&self) -> Seq {
+        self.room.head()
+    }
+
+    /// Reads on from somewhere else, and hears again who is here.
+    pub fn move_to(&mut self, from: &From) {
+        self.cursor = start(&self.room, from);
+        self.listed = None;
+        self.next_list = Instant::now();
+    }
+
+    /// The next frames for this reader: who is here, if that changed, then what comes after the cursor, which moves
+    /// behind it. Empty when there is nothing new.
+    pub async fn catch_up(&mut self, store: &Store) -> Vec<Bytes> {
+        let mut frames: Vec<Bytes> = self.list().into_iter().collect();
+        if self.cursor < self.room.head() {
+            match self.room.recent_after(self.cursor, MAX_READ_FRAMES, MAX_READ_BYTES) {
+                Some(recent) => {
+                    self.cursor = Seq(self.cursor.0 + recent.len() as u64);
+                    frames.extend(recent);
+                }
+                None => frames.extend(self.replay(store).await),
+            }
+        }
+        frames
+    }
+
+    /// What the room's recent frames do not reach: the next page from the store, or a `Gap` where it is too much to
+    /// replay or no longer kept.
+    async fn replay(&mut self, store: &Store) -> Vec<Bytes> {
+        let head = self.room.head();
+        if head.distance_from(self.cursor) > MAX_REPLAY {
+            return vec![self.gap(Seq(head.0 - AFTER_GAP), head)];
+        }
+        let page = store.page(&self.room.name, Cut::After(self.cursor), MAX_READ_FRAMES).await;
+        // What is committed and not published yet waits for its turn.
+        let events: Vec<_> = page.events.into_iter().filter(|event| event.seq() <= head).collect();
+        let first = events.first().map_or(head.next(), |event| event.seq());
+        let mut frames = Vec::with_capacity(events.len() + 1);
+        if first > self.cursor.next() {
+            frames.push(self.gap(first.previous(), head));
+        }
+        for event in events {
+            self.cursor = event.seq();
+            frames.push(encode(&ServerFrame::from(event)));
+        }
+        frames
+    }
+
+    fn gap(&mut self, to: Seq, head: Seq) -> Bytes {
+        let from = self.cursor.next();
+        self.cursor = to;
+        encode(&ServerFrame::Gap(Gap { room: self.room.name.clone(), from, to, head }))
+    }
+
+    /// The user list, if it changed since it was last sent and may be sent again.
+    fn list(&mut self) -> Option<Bytes> {
+        let now = Instant::now();
+        let mut presence = self.room.presence.lock();
+        if self.listed == Some(presence.generation()) || now < self.next_list {
+            return None;
+        }
+        self.listed = Some(presence.generation());
+        self.next_list = now + LIST_INTERVAL;
+        Some(presence.frame(&self.room.name))
+    }
+
+    /// When a changed list that was held back may be sent.
+    pub fn list_due(&self) -> Option<Instant> {
+        let changed = self.listed != Some(self.room.presence.lock().generation());
+        changed.then_some(self.next_list)
+    }
+
+    /// The person is called something else now.
+    pub fn rename(&mut self, name: NickName) {
+        self.room.presence.lock().rename(self.person, name);
+        self.rooms.people_changed(&self.room.name);
+    }
+}
+
+/// Where reading begins. A position of another life of the log means nothing here: the new log is read from its
+/// beginning. A position that the log has not reached cannot be read after; its reader gets what comes.
+fn start(room: &Room, from: &From) -> Seq {
+    match from {
+        From { after: None, .. } => room.head(),
+        From { epoch: Some(epoch), .. } if *epoch != room.epoch() => Seq::ZERO,
+        From { after: Some(after), .. } => (*after).min(room.head()),
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        self.room.stop_listening(self.key);
+        self.room.presence.lock().leave(self.person);
+        self.rooms.people_changed(&self.room.name);
+    }
+}

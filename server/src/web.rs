@@ -1,0 +1,52 @@
+//! The router: the only place that lists URLs.
+
+mod assets;
+mod headers;
+mod health;
+mod history;
+mod origin;
+mod pages;
+mod problem;
+mod socket;
+mod visitor;
+
+use crate::chat::Chat;
+use axum::{Router, middleware, routing::get};
+use std::sync::Arc;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tower_http::{catch_panic::CatchPanicLayer, compression::CompressionLayer};
+
+/// What the handlers share. Cloning is cheap.
+#[derive(Clone)]
+pub struct Site {
+    chat: Chat,
+    /// Who may open sockets; empty means the host that the request names.
+    origins: Arc<[String]>,
+    connections: TaskTracker,
+    stopping: CancellationToken,
+}
+
+impl Site {
+    /// The site over `chat`. Its sockets are counted in `connections` and end when `stopping` is cancelled.
+    pub fn new(chat: Chat, origins: Vec<String>, connections: TaskTracker, stopping: CancellationToken) -> Site {
+        Site { chat, origins: origins.into(), connections, stopping }
+    }
+}
+
+/// Every URL of Taproom.
+pub fn router(site: Site) -> Router {
+    let pages = Router::new()
+        .route("/", get(pages::by_parameter))
+        .route("/r/{room}", get(pages::by_path))
+        .route("/api/v1/rooms/{room}/events", get(history::events))
+        .layer(CompressionLayer::new());
+    Router::new()
+        .merge(pages)
+        .route("/ws", get(socket::open))
+        .route("/livez", get(health::live))
+        .route("/readyz", get(health::ready))
+        .fallback(assets::serve)
+        .layer(middleware::map_response(headers::secure))
+        .layer(CatchPanicLayer::new())
+        .with_state(site)
+}

@@ -1,0 +1,79 @@
+//! The door to the WebSocket: who asks, and where they want to go.
+
+use super::{Site, origin, problem::Problem, visitor};
+use crate::{
+    delivery::{Arrival, Connection, Transport},
+    rooms::From,
+};
+use app::protocol::{Epoch, NickName, RoomName, Seq};
+use axum::{
+    extract::{Query, Request, State, rejection::QueryRejection},
+    response::{IntoResponse, Response},
+};
+use axum_extra::extract::cookie::CookieJar;
+use serde::Deserialize;
+
+/// `/ws?room=NAME&after=SEQ&epoch=EPOCH&name=NICK`, all of them optional.
+#[derive(Debug, Deserialize)]
+pub(super) struct Parameters {
+    room: Option<String>,
+    after: Option<String>,
+    epoch: Option<String>,
+    name: Option<String>,
+}
+
+/// Opens a socket.
+pub(super) async fn open(
+    State(site): State<Site>,
+    parameters: Result<Query<Parameters>, QueryRejection>,
+    mut request: Request,
+) -> Response {
+    let (answer, promise) = match Transport::accept(&mut request) {
+        Ok(accepted) => accepted,
+        Err(refused) => return *refused,
+    };
+    let arrival = match arrival(&site, parameters, &request) {
+        Ok(arrival) => arrival,
+        Err(problem) => return problem.into_response(),
+    };
+    let Site { chat, connections, stopping, .. } = site;
+    connections.spawn(async move {
+        if let Some(transport) = promise.open().await {
+            Connection::serve(chat, transport, arrival, stopping).await;
+        }
+    });
+    answer
+}
+
+fn arrival(
+    site: &Site,
+    parameters: Result<Query<Parameters>, QueryRejection>,
+    request: &Request,
+) -> Result<Arrival, Problem> {
+    let headers = request.headers();
+    if let Err(refused) = origin::check(headers, &site.origins, visitor::has_cookie(headers)) {
+        tracing::info!(?refused, "a socket was refused");
+        return Err(Problem::forbidden(
+            "Sockets are opened from this site's own pages. If this is its address, list it in TAPROOM_ORIGINS.",
+        ));
+    }
+    let Query(parameters) = parameters.map_err(|bad| Problem::bad_request(bad.body_text()))?;
+    Ok(Arrival { visitor: visitor::visitor(&CookieJar::from_headers(headers)), ..parameters.arrival()? })
+}
+
+impl Parameters {
+    fn arrival(self) -> Result<Arrival, Problem> {
+        let room = RoomName::of_parameter(self.room.as_deref())
+            .map_err(|bad| Problem::bad_request(app::protocol::sentence(&bad.to_string())))?;
+        let after = self.after.filter(|after| !after.is_empty());
+        let after = after
+            .map(|after| after.parse().map(Seq))
+            .transpose()
+            .map_err(|_| Problem::bad_request("after is a position: a whole number from 0."))?;
+        let epoch = self.epoch.filter(|epoch| !epoch.is_empty() && epoch.len() <= Epoch::MAX_BYTES);
+        let from = From { after, epoch: epoch.map(|epoch| Epoch(epoch.into())) };
+        // A name that is none is no reason to turn somebody away: they come as a guest and are asked again.
+        let name = self.name.and_then(|name| NickName::parse(&name).ok());
+        Ok(Arrival { visitor: None, room, from, name })
+    }
+}
