@@ -173,7 +173,7 @@ impl ClientFrame {
             .as_deref()
             .map(str::parse)
             .transpose()
-            .map_err(|error: BadId| ErrorFrame::new(ErrorCode::BadFrame, error.to_string()))?;
+            .map_err(|error: BadId| ErrorFrame::new(ErrorCode::BadFrame, sentence(&error.to_string())))?;
         raw.into_frame(id).map_err(|mut error| {
             error.id = id;
             error

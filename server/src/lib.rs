@@ -19,7 +19,7 @@ use config::Serve;
 use journal::Journal;
 use people::People;
 use rooms::Rooms;
-use std::{io, time::SystemTime};
+use std::time::SystemTime;
 use store::Store;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use web::Site;
@@ -63,20 +63,21 @@ impl Server {
     }
 
     /// Serves until [`Stop::stop`] is called, then until every socket has said goodbye and everything accepted is kept.
-    pub async fn serve<L>(self, listener: L) -> io::Result<()>
-    where
-        L: Listener,
-        L::Addr: std::fmt::Debug,
-    {
-        let stopping = self.stopping.clone();
-        axum::serve(listener, self.router).with_graceful_shutdown(stopping.cancelled_owned()).await?;
-        self.connections.close();
-        self.connections.wait().await;
+    pub async fn serve<L: Listener>(self, mut listener: L) {
+        let requests = TaskTracker::new();
+        while let Some((io, _)) = self.stopping.run_until_cancelled(listener.accept()).await {
+            requests.spawn(web::serve_connection(io, self.router.clone(), self.stopping.clone()));
+        }
+        drop(listener);
+        for tracker in [requests, self.connections] {
+            tracker.close();
+            tracker.wait().await;
+        }
         // With the router gone the journal has no writers left: its task ends when its queue is empty.
+        drop(self.router);
         self.idle.cancel();
         self.workers.close();
         self.workers.wait().await;
-        Ok(())
     }
 
     /// A handle that stops the server.

@@ -82,7 +82,8 @@ impl Rooms {
         let room = self.registered(name);
         room.open(&self.inner.store).await?;
         let key = self.inner.next_key.fetch_add(1, Ordering::Relaxed);
-        Ok(Subscription::new(self.clone(), room, key, person, from, wake))
+        let kept = self.inner.store.open(name).await?.head;
+        Ok(Subscription::new(self.clone(), room, key, person, from, kept, wake))
     }
 
     fn registered(&self, name: &RoomName) -> Arc<Room> {

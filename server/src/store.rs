@@ -26,7 +26,7 @@ pub enum Cut {
     Before(Seq),
     /// The oldest events after a position.
     After(Seq),
-    /// A position in the middle, with as many events before it as after it.
+    /// A position in the middle, as far as the log reaches on both sides.
     Around(Seq),
 }
 
@@ -92,10 +92,13 @@ impl Cut {
             }
             Cut::Around(seq) => {
                 let middle = events.partition_point(|event| event.seq() < seq);
-                let start = middle.saturating_sub(limit / 2);
+                let start = middle.saturating_sub(limit / 2).min(count.saturating_sub(limit));
                 (start, start + limit)
             }
         };
         from..to.min(count)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,7 @@
 //! The router: the only place that lists URLs.
 
 mod assets;
+mod connection;
 mod headers;
 mod health;
 mod history;
@@ -12,6 +13,7 @@ mod visitor;
 
 use crate::chat::Chat;
 use axum::{Router, middleware, routing::get};
+pub(crate) use connection::serve_connection;
 use std::sync::Arc;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower_http::{catch_panic::CatchPanicLayer, compression::CompressionLayer};

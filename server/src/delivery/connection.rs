@@ -34,6 +34,9 @@ const MAX_BAD_FRAMES: u32 = 10;
 /// A write that makes no progress for so long ends the connection.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How long the last answers may take before the goodbye.
+const SETTLE_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// What a client said when it came.
 #[derive(Debug, Default)]
 pub(crate) struct Arrival {
@@ -83,12 +86,13 @@ impl Connection {
     /// Serves a socket until it ends, or until `end` is cancelled.
     pub(crate) async fn serve(chat: Chat, transport: Transport, arrival: Arrival, end: CancellationToken) {
         let mut connection = Connection::new(chat, transport, arrival.visitor.clone(), end);
-        let mut ending = connection.arrive(arrival).await;
+        // What happens once is boxed: a connection that waits is to keep no room for it.
+        let mut ending = Box::pin(connection.arrive(arrival)).await;
         while ending.is_continue() {
             ending = connection.turn().await;
         }
         if let ControlFlow::Break(ending) = ending {
-            connection.finish(ending).await;
+            Box::pin(connection.finish(ending)).await;
         }
     }
 
@@ -131,17 +135,17 @@ impl Connection {
         let may_read = self.in_flight.len() < MAX_IN_FLIGHT;
         tokio::select! {
             () = self.end.cancelled() => ControlFlow::Break(Ending::Restarting),
-            incoming = self.transport.receive(), if may_read => self.hear(incoming).await,
+            incoming = self.transport.receive(), if may_read => Box::pin(self.hear(incoming)).await,
             Some(answer) = self.in_flight.next() => {
                 self.answer_posting(answer);
                 ControlFlow::Continue(())
             }
             () = self.wake.notified() => ControlFlow::Continue(()),
             Ok(()) = self.called.changed() => {
-                self.renamed().await;
+                Box::pin(self.renamed()).await;
                 ControlFlow::Continue(())
             }
-            () = tokio::time::sleep_until(next) => self.beat().await,
+            () = tokio::time::sleep_until(next) => Box::pin(self.beat()).await,
         }
     }
 
@@ -176,10 +180,12 @@ impl Connection {
     async fn say(&mut self, frames: Vec<Bytes>) -> ControlFlow<Ending> {
         self.tally.said += frames.len() as u64;
         tokio::select! {
-            () = self.end.cancelled() => ControlFlow::Break(Ending::Restarting),
+            // In this order: answers that the socket takes at once are not lost because the server stops meanwhile.
+            biased;
             sent = tokio::time::timeout(WRITE_TIMEOUT, self.transport.send(frames)) => {
                 flow(sent.unwrap_or(Err(Ending::TooSlow)))
             }
+            () = self.end.cancelled() => ControlFlow::Break(Ending::Restarting),
         }
     }
 
@@ -315,7 +321,7 @@ impl Connection {
     async fn join(&mut self, name: RoomName, from: &From) -> Result<(), Refusal> {
         let place = match self.place_of(Some(&name)) {
             Ok(place) => {
-                self.rooms[place].move_to(from);
+                self.rooms[place].move_to(&self.chat.store, from).await?;
                 place
             }
             Err(_) if self.rooms.len() >= MAX_ROOMS_PER_SOCKET => return Err(Refusal::TooManyRooms),
@@ -325,7 +331,7 @@ impl Connection {
             }
         };
         let room = &self.rooms[place];
-        let (epoch, head) = (room.epoch(), room.head());
+        let (epoch, head) = (room.epoch(), room.began());
         self.answer_status(name, epoch, head);
         Ok(())
     }
@@ -355,7 +361,10 @@ impl Connection {
 
     // Ending
 
-    async fn finish(self, ending: Ending) {
+    async fn finish(mut self, ending: Ending) {
+        if ending.leaves_time_to_answer() {
+            let _ = tokio::time::timeout(SETTLE_TIMEOUT, self.settle()).await;
+        }
         let Connection { id, transport, tally, rooms, who, .. } = self;
         // The seats are given up before the farewell, which may take a moment.
         let (places, name) = (rooms.len(), who.called().name);
@@ -369,6 +378,16 @@ impl Connection {
             socket = %id, %name, rooms = places, ?ending, code, seconds, heard = tally.heard, said = tally.said,
             "connection ended"
         );
+    }
+
+    /// Answers what was accepted: its author is not to be in doubt about what others have seen already.
+    async fn settle(&mut self) {
+        while let Some(answer) = self.in_flight.next().await {
+            self.answer_posting(answer);
+        }
+        let answers = std::mem::take(&mut self.answers);
+        // Should this fail, the author sends again with the same id.
+        let _ = self.transport.send(answers).await;
     }
 }
 

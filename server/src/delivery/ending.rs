@@ -22,6 +22,14 @@ pub(super) enum Ending {
 }
 
 impl Ending {
+    /// Whether the other side may still hear answers to what it said before.
+    pub(super) fn leaves_time_to_answer(self) -> bool {
+        match self {
+            Ending::Misuse | Ending::BadFrame(_) | Ending::Restarting => true,
+            Ending::Left | Ending::Lost | Ending::Silent | Ending::TooSlow => false,
+        }
+    }
+
     /// The code and the words of the close frame; `None` where nobody would read it.
     pub(super) fn farewell(self) -> Option<(u16, &'static str)> {
         match self {

@@ -24,11 +24,11 @@ use tokio_tungstenite::{
     },
 };
 
-/// The buffer that a socket reads into, in bytes. It is kept while the socket is idle.
-const READ_BUFFER: usize = 4 * 1024;
+/// The buffer that a socket reads into, in bytes. It is kept while the socket is idle; longer frames take more reads.
+const READ_BUFFER: usize = 1024;
 
-/// Written bytes that are gathered before they go out.
-const WRITE_BUFFER: usize = 32 * 1024;
+/// Written bytes that are gathered before they go out. The buffer keeps the largest size that it ever had.
+const WRITE_BUFFER: usize = 8 * 1024;
 
 /// How long saying goodbye may take.
 const FAREWELL: Duration = Duration::from_secs(2);

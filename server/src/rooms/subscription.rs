@@ -3,7 +3,7 @@
 use super::{Rooms, encode, room::Room};
 use crate::{
     people::PersonId,
-    store::{Cut, Store},
+    store::{Cut, Store, TooManyRooms},
 };
 use app::protocol::{Epoch, Gap, NickName, RoomName, Seq, ServerFrame};
 use bytes::Bytes;
@@ -32,6 +32,8 @@ pub struct Subscription {
     rooms: Rooms,
     key: u64,
     person: PersonId,
+    /// The room's newest position when reading began here, as far as this reader knows or is going to hear.
+    began: Seq,
     /// Everything up to here has been sent.
     cursor: Seq,
     /// The user list that was sent last.
@@ -55,13 +57,14 @@ impl Subscription {
         key: u64,
         person: (PersonId, NickName),
         from: &From,
+        kept: Seq,
         wake: Arc<Notify>,
     ) -> Self {
         room.listen(key, wake);
         room.presence.lock().enter(person.0, person.1);
         rooms.people_changed(&room.name);
-        let cursor = start(&room, from);
-        Subscription { room, rooms, key, person: person.0, cursor, listed: None, next_list: Instant::now() }
+        let (began, cursor) = start(&room, from, kept);
+        Subscription { room, rooms, key, person: person.0, began, cursor, listed: None, next_list: Instant::now() }
     }
 
     /// The room.
@@ -79,11 +82,18 @@ impl Subscription {
         self.room.head()
     }
 
+    /// The newest position when reading began: whoever gave no cursor hears everything after it and nothing before.
+    pub fn began(&self) -> Seq {
+        self.began
+    }
+
     /// Reads on from somewhere else, and hears again who is here.
-    pub fn move_to(&mut self, from: &From) {
-        self.cursor = start(&self.room, from);
+    pub async fn move_to(&mut self, store: &Store, from: &From) -> Result<(), TooManyRooms> {
+        let kept = store.open(&self.room.name).await?.head;
+        (self.began, self.cursor) = start(&self.room, from, kept);
         self.listed = None;
         self.next_list = Instant::now();
+        Ok(())
     }
 
     /// The next frames for this reader: who is here, if that changed, then what comes after the cursor, which moves
@@ -155,14 +165,17 @@ impl Subscription {
     }
 }
 
-/// Where reading begins. A position of another life of the log means nothing here: the new log is read from its
-/// beginning. A position that the log has not reached cannot be read after; its reader gets what comes.
-fn start(room: &Room, from: &From) -> Seq {
-    match from {
-        From { after: None, .. } => room.head(),
+/// Where the room stands and where reading begins. A position of another life of the log means nothing here: the new
+/// log is read from its beginning. A position that the log has not reached cannot be read after; its reader gets what
+/// comes. The log has reached what is `kept`: a page over HTTP may have shown an event that the room shows in a moment.
+fn start(room: &Room, from: &From, kept: Seq) -> (Seq, Seq) {
+    let head = room.head();
+    let cursor = match from {
+        From { after: None, .. } => head,
         From { epoch: Some(epoch), .. } if *epoch != room.epoch() => Seq::ZERO,
-        From { after: Some(after), .. } => (*after).min(room.head()),
-    }
+        From { after: Some(after), .. } => (*after).min(head.max(kept)),
+    };
+    (head.max(cursor), cursor)
 }
 
 impl Drop for Subscription {
@@ -170,5 +183,101 @@ impl Drop for Subscription {
         self.room.stop_listening(self.key);
         self.room.presence.lock().leave(self.person);
         self.rooms.people_changed(&self.room.name);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        journal::{AuthorKey, Draft},
+        store::Appended,
+    };
+    use app::protocol::{Event, Kind, MessageId, SocketId, Text, Timestamp};
+
+    fn append(store: &Store, id: u64) -> Event {
+        let draft = Draft {
+            room: RoomName::default(),
+            author: AuthorKey("ada".into()),
+            name: NickName::parse("ada").expect("a good name"),
+            socket: SocketId("socket".into()),
+            id: MessageId::new(0, id.into()),
+            text: Text::parse("hello").expect("a good text"),
+            kind: Kind::Speech,
+        };
+        match store.append(&draft, Timestamp(id)) {
+            Ok(Appended::New(event)) => event,
+            _ => panic!("it is new"),
+        }
+    }
+
+    async fn enter(rooms: &Rooms, after: u64) -> Subscription {
+        let person = (PersonId(1), NickName::parse("ada").expect("a good name"));
+        let from = From { after: Some(Seq(after)), epoch: None };
+        rooms.enter(&RoomName::default(), person, &from, Arc::default()).await.expect("there is place")
+    }
+
+    async fn read(subscription: &mut Subscription, store: &Store) -> Vec<ServerFrame> {
+        let frames = subscription.catch_up(store).await;
+        frames.iter().map(|frame| serde_json::from_slice(frame).expect("a frame")).collect()
+    }
+
+    fn seq(frame: &ServerFrame) -> Option<u64> {
+        match frame {
+            ServerFrame::Chat(chat) => Some(chat.seq.0),
+            _ => None,
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_kept_and_not_shown_yet_is_not_read_early() {
+        let store = Store::in_memory();
+        let rooms = Rooms::new(store.clone());
+        for id in 1..=3 {
+            append(&store, id);
+        }
+        let mut reader = enter(&rooms, 0).await;
+        let late = append(&store, 4);
+        let read_now = read(&mut reader, &store).await;
+        assert_eq!(read_now.iter().filter_map(seq).collect::<Vec<_>>(), [1, 2, 3]);
+        assert!(read(&mut reader, &store).await.is_empty());
+        rooms.publish(&RoomName::default(), &late);
+        assert_eq!(read(&mut reader, &store).await.iter().filter_map(seq).collect::<Vec<_>>(), [4]);
+    }
+
+    #[tokio::test]
+    async fn what_a_page_showed_already_is_not_sent_again_when_the_room_shows_it() {
+        let store = Store::in_memory();
+        let rooms = Rooms::new(store.clone());
+        append(&store, 1);
+        let mut early = enter(&rooms, 1).await;
+        let late = append(&store, 2);
+        let mut reader = enter(&rooms, 2).await;
+        early.move_to(&store, &From { after: Some(Seq(2)), epoch: None }).await.expect("there is place");
+        rooms.publish(&RoomName::default(), &late);
+        let next = append(&store, 3);
+        rooms.publish(&RoomName::default(), &next);
+        for one in [&mut reader, &mut early] {
+            assert_eq!(one.began(), Seq(2));
+            assert_eq!(read(one, &store).await.iter().filter_map(seq).collect::<Vec<_>>(), [3]);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_was_forgotten_while_somebody_read_is_a_gap() {
+        let store = Store::in_memory();
+        let rooms = Rooms::new(store.clone());
+        for id in 1..=MAX_REPLAY {
+            append(&store, id);
+        }
+        let mut reader = enter(&rooms, 0).await;
+        // The oldest five make place for what is not shown yet.
+        for id in 1..=5 {
+            append(&store, MAX_REPLAY + id);
+        }
+        let frames = read(&mut reader, &store).await;
+        let expected = Gap { room: RoomName::default(), from: Seq(1), to: Seq(5), head: Seq(MAX_REPLAY) };
+        assert!(frames.contains(&ServerFrame::Gap(expected)), "{:?}", frames.first());
+        assert_eq!(frames.iter().find_map(seq), Some(6));
     }
 }

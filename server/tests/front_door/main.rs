@@ -1,0 +1,18 @@
+//! The server's promises, each kept in a file of its own, through the front door: a real listener, real sockets.
+
+mod bad_input;
+mod half_open;
+mod names;
+mod order;
+mod origin;
+mod presence;
+mod rates;
+mod resend;
+mod resume;
+mod site;
+mod slow_reader;
+mod stop;
+mod structure;
+mod support;
+mod text;
+mod tutorial;

@@ -1,0 +1,72 @@
+//! Nobody speaks faster than the limits say, and whoever does is told when to try again.
+
+use crate::support::{TestClient, TestServer, fresh_id, say, visitor};
+use app::protocol::{ErrorCode, Seq};
+use server::config::Serve;
+use std::time::Duration;
+
+/// Three at once, then two a second.
+fn strict() -> TestServer {
+    TestServer::in_memory(&Serve { messages_per_second: 2, message_burst: 3, ..Serve::default() })
+}
+
+/// Says something that is one too many, and answers how long to wait.
+async fn one_too_many(client: &mut TestClient) -> Duration {
+    let id = fresh_id();
+    client.send(&say(id, "too fast")).await;
+    let error = client.error().await;
+    assert_eq!((error.code, error.id), (ErrorCode::TooFast, Some(id)));
+    Duration::from_millis(error.retry_after_ms.expect("when to try again"))
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_the_burst_a_message_is_refused_and_waiting_as_told_helps() {
+    let server = strict();
+    let mut client = server.enter("x").await;
+    for _ in 0..3 {
+        client.is_alive().await;
+    }
+    for seq in 4..=6 {
+        let wait = one_too_many(&mut client).await;
+        assert!(wait > Duration::ZERO && wait <= Duration::from_millis(500), "{wait:?}");
+        // A refused message does not lengthen the wait.
+        assert!(one_too_many(&mut client).await <= wait);
+        tokio::time::advance(wait).await;
+        let id = client.say("in time").await;
+        assert_eq!(client.ack(id).await.seq, Seq(seq), "what was refused is not there");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_pause_the_whole_burst_is_there_again() {
+    let server = strict();
+    let mut client = server.enter("x").await;
+    for _ in 0..3 {
+        client.is_alive().await;
+    }
+    one_too_many(&mut client).await;
+    tokio::time::advance(Duration::from_millis(1_500)).await;
+    for _ in 0..3 {
+        client.is_alive().await;
+    }
+    one_too_many(&mut client).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_limit_is_the_persons_over_all_tabs_and_nobody_elses() {
+    let server = strict();
+    let (mut one, mut two) = (server.tab("room=x", &visitor(1)).await, server.tab("room=y", &visitor(1)).await);
+    one.is_alive().await;
+    two.is_alive().await;
+    one.is_alive().await;
+    one_too_many(&mut two).await;
+    server.enter("x").await.is_alive().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn status_tells_the_limits() {
+    let server = strict();
+    let limits = server.connect("room=x").await.status().await.limits;
+    assert_eq!((limits.messages_per_second, limits.burst), (2, 3));
+    assert_eq!((limits.text_bytes, limits.frame_bytes), (8_000, 65_536));
+}

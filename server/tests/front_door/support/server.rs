@@ -1,0 +1,154 @@
+//! A server that belongs to one test.
+
+use super::{
+    Answer, RawSocket, TestClient, Wire, http, in_time,
+    memory::{Dialer, in_memory},
+};
+use app::protocol::Page;
+use axum::serve::{Listener, ListenerExt};
+use server::{Server, Stop, config::Serve};
+use std::{net::SocketAddr, time::Duration};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    task::JoinSet,
+};
+
+/// A server that listens, until it is stopped or dropped.
+pub(crate) struct TestServer {
+    door: Door,
+    stop: Stop,
+    /// One task, which ends when the server has stopped.
+    serving: JoinSet<()>,
+}
+
+enum Door {
+    Tcp(SocketAddr),
+    Memory(Dialer),
+}
+
+/// The configuration of a server that never says "too fast".
+pub(crate) fn unhurried() -> Serve {
+    Serve { messages_per_second: 1_000_000, message_burst: 1_000_000, ..Serve::default() }
+}
+
+impl TestServer {
+    pub(crate) async fn start() -> TestServer {
+        TestServer::start_with(&Serve::default()).await
+    }
+
+    /// A server on a free port of this machine.
+    pub(crate) async fn start_with(config: &Serve) -> TestServer {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("it is bound");
+        let listener = listener.tap_io(|socket| socket.set_nodelay(true).expect("a TCP socket"));
+        TestServer::serve(config, listener, Door::Tcp(address))
+    }
+
+    /// A server that is reached without a network: for tests in paused time.
+    pub(crate) fn in_memory(config: &Serve) -> TestServer {
+        let (dialer, listener) = in_memory();
+        TestServer::serve(config, listener, Door::Memory(dialer))
+    }
+
+    fn serve<L: Listener>(config: &Serve, listener: L, door: Door) -> TestServer {
+        let server = Server::new(config);
+        let stop = server.stop_handle();
+        let mut serving = JoinSet::new();
+        serving.spawn(server.serve(listener));
+        TestServer { door, stop, serving }
+    }
+
+    /// Tells the server to stop, and does not wait for it.
+    pub(crate) fn tell_to_stop(&self) {
+        self.stop.stop();
+    }
+
+    /// Stops the server, and waits until it has.
+    pub(crate) async fn stop(mut self) {
+        self.stop.stop();
+        let ended = in_time("the server stops", self.patience(), self.serving.join_next()).await;
+        ended.expect("it was serving").expect("serving does not panic");
+    }
+
+    /// What the `Host` of a request to this server is.
+    pub(crate) fn host(&self) -> String {
+        match &self.door {
+            Door::Tcp(address) => address.to_string(),
+            Door::Memory(_) => "memory".to_owned(),
+        }
+    }
+
+    /// How long a fact may take. Paused time runs on by itself, so there it has to reach beyond every timer.
+    fn patience(&self) -> Duration {
+        match &self.door {
+            Door::Tcp(_) => Duration::from_secs(20),
+            Door::Memory(_) => Duration::from_secs(2 * 60 * 60),
+        }
+    }
+
+    pub(crate) fn origin(&self) -> String {
+        format!("http://{}", self.host())
+    }
+
+    pub(crate) async fn dial(&self) -> Wire {
+        match &self.door {
+            Door::Tcp(address) => {
+                let wire = TcpStream::connect(address).await.expect("the server listens");
+                wire.set_nodelay(true).expect("a TCP socket");
+                Box::new(wire)
+            }
+            Door::Memory(dialer) => Box::new(dialer.dial()),
+        }
+    }
+
+    // Sockets
+
+    /// A socket that was opened with a query such as `room=x&after=3`, and has read nothing yet.
+    pub(crate) async fn connect(&self, query: &str) -> TestClient {
+        self.connect_with(query, &[]).await
+    }
+
+    pub(crate) async fn connect_with(&self, query: &str, headers: &[(&str, &str)]) -> TestClient {
+        TestClient::open(self.dial().await, &self.host(), query, headers, self.patience()).await
+    }
+
+    /// A socket of a program that is in a room and has been told who else is.
+    pub(crate) async fn enter(&self, room: &str) -> TestClient {
+        let mut client = self.connect(&format!("room={room}")).await;
+        client.users().await;
+        client
+    }
+
+    /// A socket that a browser's page opened, which has read nothing yet.
+    pub(crate) async fn tab(&self, query: &str, cookie: &str) -> TestClient {
+        self.connect_with(query, &[("origin", &self.origin()), ("cookie", cookie)]).await
+    }
+
+    /// A socket whose bytes the test writes itself.
+    pub(crate) async fn raw(&self, query: &str) -> RawSocket {
+        RawSocket::open(self.dial().await, &self.host(), query, self.patience()).await
+    }
+
+    /// Asks for a socket and answers what the server says to that.
+    pub(crate) async fn knock(&self, query: &str, headers: &[(&str, &str)]) -> Answer {
+        let path = format!("/ws?{query}");
+        in_time(&path, self.patience(), http::knock(self.dial().await, &self.host(), &path, headers)).await
+    }
+
+    // HTTP
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.ask("GET", path, &[]).await
+    }
+
+    pub(crate) async fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
+        in_time(path, self.patience(), http::ask(self.dial().await, &self.host(), method, path, headers)).await
+    }
+
+    /// A page of a room's log, by a query such as `after=3`.
+    pub(crate) async fn history(&self, room: &str, query: &str) -> Page {
+        let answer = self.get(&format!("/api/v1/rooms/{room}/events?{query}")).await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        answer.json()
+    }
+}
