@@ -1,0 +1,62 @@
+//! Open-loop load on a server: whether every message reaches everybody once and in order, how late, and at what cost.
+//!
+//! `cargo bench --package server --bench fanout -- --help` tells the arguments, `docs/performance.md` the method.
+
+#[path = "fanout/accounting.rs"]
+mod accounting;
+#[path = "fanout/arguments.rs"]
+mod arguments;
+#[path = "fanout/bare.rs"]
+mod bare;
+#[path = "fanout/crowd.rs"]
+mod crowd;
+#[path = "fanout/door.rs"]
+mod door;
+#[path = "fanout/frames.rs"]
+mod frames;
+#[path = "fanout/load.rs"]
+mod load;
+#[path = "fanout/plan.rs"]
+mod plan;
+#[path = "fanout/report.rs"]
+mod report;
+#[path = "fanout/runs.rs"]
+mod runs;
+#[path = "fanout/sequence.rs"]
+mod sequence;
+#[path = "fanout/taproom.rs"]
+mod taproom;
+
+use anyhow::Result;
+use arguments::Arguments;
+use clap::Parser;
+use report::Report;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match measure(&Arguments::parse()) {
+        Ok(report) => {
+            print!("{report}");
+            if report.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        }
+        Err(error) => {
+            eprintln!("fanout: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn measure(arguments: &Arguments) -> Result<Report> {
+    arguments.check()?;
+    let mut report = Report::new(arguments.headline());
+    for run in 1..=arguments.repeat {
+        eprintln!("run {run} of {}; load average {}", arguments.repeat, accounting::load_average());
+        report.begin_run();
+        if arguments.idle {
+            runs::idle(arguments, &mut report)?;
+        } else {
+            runs::load(arguments, &mut report)?;
+        }
+    }
+    Ok(report)
+}

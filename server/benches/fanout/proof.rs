@@ -1,0 +1,82 @@
+//! The parts of the load that decide what is lost, doubled or late, held to their own tests.
+#![allow(dead_code, reason = "the load uses the rest")]
+
+mod frames;
+mod plan;
+mod sequence;
+
+use frames::{HEAD, ID, Kind, MESSAGE, SEQ, TYPE, first, from_client, from_server};
+use plan::Plan;
+use sequence::{Heard, Sequence};
+use std::time::Duration;
+
+fn heard(positions: &[u64]) -> Vec<Heard> {
+    let mut sequence = Sequence::after(3);
+    positions.iter().map(|seq| sequence.hear(*seq)).collect()
+}
+
+#[test]
+fn what_comes_in_order_is_in_order() {
+    assert_eq!(heard(&[4, 5, 6]), [Heard::InOrder; 3]);
+}
+
+#[test]
+fn what_was_passed_over_is_late_when_it_comes_and_doubled_when_it_comes_again() {
+    assert_eq!(heard(&[4, 6, 5, 5, 7]), [Heard::InOrder, Heard::InOrder, Heard::Late, Heard::Again, Heard::InOrder]);
+}
+
+#[test]
+fn what_was_there_before_is_doubled() {
+    assert_eq!(heard(&[3, 4, 4]), [Heard::Again, Heard::InOrder, Heard::Again]);
+}
+
+fn plan(connections: usize, rooms: usize, senders: usize) -> Plan {
+    Plan { connections, rooms, senders, rate: 7.0, payload: 30, duration: Duration::from_secs(3) }
+}
+
+#[test]
+fn every_message_is_expected_once_at_everybody_in_its_room() {
+    for plan in [plan(10, 1, 4), plan(10, 3, 6), plan(5, 5, 5)] {
+        let in_room = |room| (0..plan.connections).filter(|one| plan.room(*one) == room).count();
+        let expected: usize = (0..plan.messages()).map(|message| in_room(plan.room(plan.sender(message)))).sum();
+        assert_eq!(plan.deliveries(), expected, "{plan:?}");
+    }
+}
+
+#[test]
+fn a_text_tells_when_it_was_due() {
+    let plan = plan(10, 1, 4);
+    assert_eq!(plan.text(20).len(), 30);
+    assert_eq!(Plan::due_of_text(plan.text(20).as_bytes()), Some(plan.due(20)));
+    assert_eq!(Plan::due_of_text(b"17"), None);
+    assert_eq!(Plan::due_of_text(b"some other message"), None);
+}
+
+#[test]
+fn a_frame_is_read_when_it_is_whole_and_not_before() {
+    for length in [0, 1, 125, 126, 4_000, 65_535] {
+        let text = "x".repeat(length);
+        let mut bytes = from_server(&text);
+        let whole = bytes.len();
+        bytes.extend(b"\x81\x01y");
+        assert_eq!(first(&bytes).expect("a frame"), Some((Kind::Text, text.as_bytes(), whole)), "{length}");
+        for cut in [0, 1, 2, 3, 9, whole - 1].into_iter().filter(|cut| *cut < whole) {
+            assert_eq!(first(&bytes[..cut]).expect("no error"), None, "{cut} of {length}");
+        }
+    }
+}
+
+#[test]
+fn what_no_server_sends_is_an_error() {
+    assert!(first(b"\x01\x00").is_err(), "a fragment");
+    assert!(first(&from_client("masked")).is_err(), "a masked frame");
+}
+
+#[test]
+fn fields_are_found_wherever_they_stand() {
+    let json = br#"{"Type":"Chat","Author":"\"Seq\":9","Message":"eA==","Seq":17,"Id":"B1"}"#;
+    assert_eq!(TYPE.string(json), Some(b"Chat".as_slice()));
+    assert_eq!(MESSAGE.string(json), Some(b"eA==".as_slice()));
+    assert_eq!((SEQ.number(json), HEAD.number(json)), (Some(17), None));
+    assert_eq!(ID.string(json), Some(b"B1".as_slice()));
+}
