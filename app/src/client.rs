@@ -19,6 +19,7 @@ mod socket;
 pub(crate) mod storage;
 pub mod timeline;
 pub mod window;
+pub(crate) mod wire;
 
 use self::{
     calendar::{Calendar, Local, Utc},
@@ -35,12 +36,14 @@ use crate::{
     protocol::{ClientFrame, Kind, MessageId, NickName, RoomName, Text, UserList},
 };
 use leptos::prelude::*;
-use std::collections::HashMap;
+
+/// What tells a row from all others: which visit to a room it belongs to, and what it is there.
+pub(crate) type LiveKey = (u64, RowKey);
 
 /// One row of the log, whose content may change while it is shown.
 #[derive(Debug, Clone)]
 pub(crate) struct LiveRow {
-    pub(crate) key: RowKey,
+    pub(crate) key: LiveKey,
     pub(crate) row: ArcRwSignal<Row>,
 }
 
@@ -63,7 +66,6 @@ pub(crate) struct RoomClient {
     bell: StoredValue<Option<Bell>>,
     /// Called before the rows change, so that what is being read can be kept in its place.
     before_rows: StoredValue<Option<Callback<()>>>,
-    signals: StoredValue<HashMap<RowKey, ArcRwSignal<Row>>>,
     pub(crate) rows: RwSignal<Vec<LiveRow>>,
     pub(crate) room: RwSignal<RoomName>,
     /// The rooms in the list, in its order.
@@ -97,7 +99,6 @@ impl RoomClient {
         let client = RoomClient {
             bell: StoredValue::new(None),
             before_rows: StoredValue::new(None),
-            signals: StoredValue::new(HashMap::new()),
             rows: RwSignal::new(Vec::new()),
             room: RwSignal::new(room.name().clone()),
             rooms: RwSignal::new(vec![room.name().clone()]),
@@ -340,24 +341,29 @@ impl RoomClient {
     fn show_rows(self) {
         let me = self.name.with_untracked(|name| name.known.clone());
         let calendar: &dyn Calendar = if self.local.get_untracked() { &Local } else { &Utc };
-        let rows = self.session.with_value(|session| rows::rows(session.room(), me.as_ref(), calendar));
-        let same = self.rows.with_untracked(|old| old.iter().map(|row| row.key).eq(rows.iter().map(|(key, _)| *key)));
-        let mut known = std::mem::take(&mut *self.signals.write_value());
-        let mut live = Vec::with_capacity(rows.len());
-        for (key, row) in rows {
-            let signal = match known.remove(&key) {
-                Some(signal) => {
-                    if signal.with_untracked(|old| *old != row) {
-                        signal.set(row);
-                    }
-                    signal
+        let (visit, rows) = self.session.with_value(|session| {
+            let rows = rows::rows(session.room(), me.as_ref(), calendar);
+            (session.visit(), rows)
+        });
+        let old = self.rows.get_untracked();
+        // Rows come and go but never pass each other, so every search goes on from the one before.
+        let mut rest = old.iter();
+        let live: Vec<LiveRow> = rows
+            .into_iter()
+            .map(|(key, row)| {
+                let key = (visit, key);
+                let mut search = rest.clone();
+                let Some(known) = search.find(|live| live.key == key) else {
+                    return LiveRow { key, row: ArcRwSignal::new(row) };
+                };
+                rest = search;
+                if known.row.with_untracked(|old| *old != row) {
+                    known.row.set(row);
                 }
-                None => ArcRwSignal::new(row),
-            };
-            live.push(LiveRow { key, row: signal });
-        }
-        *self.signals.write_value() = live.iter().map(|live| (live.key, live.row.clone())).collect();
-        if !same {
+                known.clone()
+            })
+            .collect();
+        if !old.iter().map(|live| live.key).eq(live.iter().map(|live| live.key)) {
             if let Some(before_rows) = self.before_rows.get_value() {
                 before_rows.run(());
             }

@@ -8,6 +8,7 @@ mod connection_notice;
 mod connection_report;
 mod dom;
 mod headline;
+mod in_steps;
 mod input_line;
 mod keys;
 mod log_row;

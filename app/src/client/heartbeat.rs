@@ -39,7 +39,6 @@ impl Heartbeat {
         due
     }
 
-
     pub(crate) fn answered(&mut self, now: u64) {
         self.round_trip = self.asked.take().map(|asked| now.saturating_sub(asked)).or(self.round_trip);
         self.deadline = None;

@@ -1,6 +1,6 @@
 //! Loading pages of history by HTTP.
 
-use super::{RoomClient, address, clock, room::HistoryRequest};
+use super::{RoomClient, address, clock, room::HistoryRequest, wire};
 use crate::protocol::Page;
 use gloo_net::http::Request;
 
@@ -20,5 +20,5 @@ async fn fetch(request: &HistoryRequest) -> Option<Page> {
     if !response.ok() {
         return None;
     }
-    serde_json::from_str(&response.text().await.ok()?).ok()
+    wire::read_page(&response.text().await.ok()?)
 }

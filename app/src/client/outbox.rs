@@ -161,9 +161,8 @@ impl Outbox {
 
     /// An answer counts for a draft that is waiting or in flight: a late one changes nothing.
     fn change(&mut self, id: MessageId, state: DraftState) {
-        let open = |draft: &&mut Draft| {
-            draft.id == id && matches!(draft.state, DraftState::Waiting | DraftState::InFlight(_))
-        };
+        let open =
+            |draft: &&mut Draft| draft.id == id && matches!(draft.state, DraftState::Waiting | DraftState::InFlight(_));
         if let Some(draft) = self.drafts.iter_mut().find(open) {
             draft.state = state;
         }

@@ -109,19 +109,20 @@ mod tests {
 
     #[test]
     fn addresses_become_links_without_the_sentence_around_them() {
-        assert_eq!(links("see https://example.org/a_(b)?c=1#d, or (http://x.org)."), [
-            "https://example.org/a_(b)?c=1#d",
-            "http://x.org"
-        ]);
-        assert_eq!(links("HTTPS://EXAMPLE.ORG mailto:ada@example.org!"), [
-            "HTTPS://EXAMPLE.ORG",
-            "mailto:ada@example.org"
-        ]);
+        assert_eq!(
+            links("see https://example.org/a_(b)?c=1#d, or (http://x.org)."),
+            ["https://example.org/a_(b)?c=1#d", "http://x.org"]
+        );
+        assert_eq!(
+            links("HTTPS://EXAMPLE.ORG mailto:ada@example.org!"),
+            ["HTTPS://EXAMPLE.ORG", "mailto:ada@example.org"]
+        );
     }
 
     #[test]
     fn nothing_else_becomes_a_link() {
-        for text in ["javascript:alert(1)", "xhttp://a", "https://", "http://.", "data:text/html,x", "www.example.org"] {
+        for text in ["javascript:alert(1)", "xhttp://a", "https://", "http://.", "data:text/html,x", "www.example.org"]
+        {
             assert_eq!(links(text), Vec::<String>::new(), "{text}");
         }
         assert_eq!(links("javascript:http://x"), ["http://x"]);

@@ -82,7 +82,8 @@ pub(crate) enum MessageState {
 /// The rows of a room, for a reader who is called `me`.
 pub(crate) fn rows(room: &Room, me: Option<&NickName>, calendar: &dyn Calendar) -> Vec<(RowKey, Row)> {
     let Some(timeline) = room.timeline() else { return Vec::new() };
-    let mut rows = Rows { rows: Vec::new(), me, calendar, era: timeline.era() };
+    let said = timeline.message_above().map(|message| message.chat.sent);
+    let mut rows = Rows { rows: Vec::new(), me, calendar, era: timeline.era(), said };
     rows.top(timeline, room);
     for (before, entry) in timeline.shown() {
         rows.entry(before, entry, timeline.mark());
@@ -99,6 +100,8 @@ struct Rows<'a> {
     me: Option<&'a NickName>,
     calendar: &'a dyn Calendar,
     era: u32,
+    /// When the last message above was sent.
+    said: Option<Timestamp>,
 }
 
 /// What a message is compared with to see whether it continues: author and time of the one before it.
@@ -146,7 +149,7 @@ impl Rows<'_> {
     fn message(&mut self, before: Option<&Entry>, message: &Message, mark: Option<Place>) {
         let chat = &message.chat;
         let before_here = before.and_then(Before::of);
-        let new_day = self.day(before.and_then(sent_at), chat.sent);
+        let new_day = self.day(chat.sent);
         let is_marked = mark == Some(message.place);
         self.new_line(is_marked);
         let apart = message.opens || new_day || is_marked;
@@ -173,14 +176,12 @@ impl Rows<'_> {
     fn drafts(&mut self, room: &Room, last: Option<&Entry>) {
         let Some(me) = self.me else { return };
         let mut before = last.and_then(Before::of);
-        let mut last_sent = last.and_then(sent_at);
         for draft in room.outbox().drafts() {
-            let new_day = self.day(last_sent, draft.created);
+            let new_day = self.day(draft.created);
             let continues = !new_day && continues(before.as_ref(), me, draft.created, draft.kind);
             let row = self.draft(me, draft, continues);
             self.rows.push((RowKey::Message(self.era, draft.id), Row::Message(row)));
             before = Some(Before { author: me, sent: draft.created, kind: draft.kind });
-            last_sent = Some(draft.created);
         }
     }
 
@@ -201,19 +202,15 @@ impl Rows<'_> {
     }
 
     /// Adds the heading of a day where a day begins.
-    fn day(&mut self, before: Option<Timestamp>, sent: Timestamp) -> bool {
+    fn day(&mut self, sent: Timestamp) -> bool {
         let day = self.calendar.day(sent);
-        let is_new = before.is_none_or(|before| self.calendar.day(before) != day);
+        let is_new = self.said.replace(sent).is_none_or(|before| self.calendar.day(before) != day);
         if is_new {
             let begun = self.rows.iter().filter(|(_, row)| *row == Row::Day(day)).count();
             self.rows.push((RowKey::Day(day, begun), Row::Day(day)));
         }
         is_new
     }
-}
-
-fn sent_at(entry: &Entry) -> Option<Timestamp> {
-    Before::of(entry).map(|before| before.sent)
 }
 
 fn continues(before: Option<&Before<'_>>, author: &NickName, sent: Timestamp, kind: Kind) -> bool {
@@ -228,7 +225,8 @@ const HUES: u32 = 12;
 
 /// Which colour a name has: the same one for everybody, every time (FNV-1a).
 pub(crate) fn hue(name: &NickName) -> u32 {
-    let hash = name.as_str().bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+    let hash =
+        name.as_str().bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
     (hash >> 8) % HUES
 }
 

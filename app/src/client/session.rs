@@ -329,6 +329,11 @@ impl Session {
         self.find(&self.current).expect("the current room is open")
     }
 
+    /// Which visit to a room this is: a number that grows whenever another room is looked at.
+    pub fn visit(&self) -> u64 {
+        self.turn
+    }
+
     /// A room that is open in this page.
     pub fn find(&self, name: &RoomName) -> Option<&Room> {
         self.rooms.iter().find(|room| room.name == *name)

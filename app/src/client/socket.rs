@@ -3,8 +3,8 @@
 use super::{
     RoomClient, clock,
     reconnect::{Backoff, Verdict, verdict},
+    wire,
 };
-use crate::protocol::ServerFrame;
 use futures::{
     FutureExt, SinkExt, StreamExt,
     channel::mpsc::{self, Receiver, Sender},
@@ -92,8 +92,7 @@ async fn converse(client: RoomClient, socket: WebSocket, ropes: &mut Ropes) -> u
     let mut drawn = 0;
     loop {
         while let Some(frame) = client.next_frame() {
-            let json = serde_json::to_string(&frame).expect("a frame is always JSON");
-            if mouth.send(Message::Text(json)).await.is_err() {
+            if mouth.send(Message::Text(wire::write_frame(&frame))).await.is_err() {
                 return ABNORMAL;
             }
         }
@@ -128,7 +127,7 @@ fn hear(client: RoomClient, heard: Vec<Result<Message, WebSocketError>>) -> Opti
             match message {
                 // A frame that cannot be read is of a later version; the rest is none the worse for it.
                 Ok(Message::Text(json)) => {
-                    if let Ok(frame) = serde_json::from_str::<ServerFrame>(&json) {
+                    if let Some(frame) = wire::read_frame(&json) {
                         session.receive(frame, clock::now());
                     }
                 }

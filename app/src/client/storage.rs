@@ -7,7 +7,7 @@ use crate::{
     protocol::{NickName, RoomName},
 };
 use leptos::prelude::{document, window};
-use std::{cell::RefCell, collections::HashMap};
+use std::cell::RefCell;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{HtmlDocument, Storage};
 
@@ -21,7 +21,7 @@ const ROOMS: &str = "taproom:rooms";
 
 thread_local! {
     /// What could not be stored.
-    static MEMORY: RefCell<HashMap<String, String>> = RefCell::default();
+    static MEMORY: RefCell<Vec<(String, String)>> = RefCell::default();
     /// What the cookie of the name says, so that it is written only when it changes.
     static NAME: RefCell<Option<NickName>> = RefCell::default();
 }
@@ -113,23 +113,22 @@ fn storage() -> Option<Storage> {
 }
 
 fn read(key: &str) -> Option<String> {
-    let remembered = MEMORY.with_borrow(|memory| memory.get(key).cloned());
-    remembered.or_else(|| storage()?.get_item(key).ok().flatten())
+    let held = MEMORY.with_borrow(|memory| memory.iter().find(|held| held.0 == key).map(|held| held.1.clone()));
+    held.or_else(|| storage()?.get_item(key).ok().flatten())
 }
 
 fn write(key: &str, value: &str) {
     let stored = storage().is_some_and(|storage| storage.set_item(key, value).is_ok());
     MEMORY.with_borrow_mut(|memory| {
-        if stored {
-            memory.remove(key);
-        } else {
-            memory.insert(key.to_owned(), value.to_owned());
+        memory.retain(|held| held.0 != key);
+        if !stored {
+            memory.push((key.to_owned(), value.to_owned()));
         }
     });
 }
 
 fn remove(key: &str) {
-    MEMORY.with_borrow_mut(|memory| memory.remove(key));
+    MEMORY.with_borrow_mut(|memory| memory.retain(|held| held.0 != key));
     if let Some(storage) = storage() {
         // What cannot be removed could not be stored either.
         let _ = storage.remove_item(key);

@@ -198,6 +198,15 @@ impl Timeline {
         range.map(|at| (at.checked_sub(1).and_then(|before| self.entries.get(before)), &self.entries[at]))
     }
 
+    /// The message before the first entry that is shown.
+    pub fn message_above(&self) -> Option<&Message> {
+        let above = self.entries.range(..self.window.range().start);
+        above.rev().find_map(|entry| match entry {
+            Entry::Message(message) => Some(message),
+            _ => None,
+        })
+    }
+
     /// Takes an event, replayed or live. `own` events are not counted as unseen.
     pub fn apply(&mut self, event: Event, own: bool) -> Applied {
         let Event::Chat(chat) = event;
@@ -391,7 +400,8 @@ impl Timeline {
     }
 
     fn hole_that_ends(&self, before: Seq) -> Option<usize> {
-        let ends = |entry: &Entry| matches!(entry, Entry::Hole(hole) if hole.era == self.era && hole.to.next() == before);
+        let ends =
+            |entry: &Entry| matches!(entry, Entry::Hole(hole) if hole.era == self.era && hole.to.next() == before);
         self.entries.iter().position(ends)
     }
 

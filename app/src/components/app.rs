@@ -43,7 +43,7 @@ impl Drawer {
 /// Everything inside `<body>`.
 #[component]
 pub(crate) fn App() -> impl IntoView {
-    let page = SharedValue::new(expect_context::<RoomPage>).into_inner();
+    let page = SharedValue::new_str(expect_context::<RoomPage>).into_inner();
     let theme = page.theme;
     let client = RoomClient::new(page);
     let places = Places {

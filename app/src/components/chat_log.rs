@@ -1,8 +1,18 @@
 //! The chat log.
 
-use super::{app::Places, keys, log_row::LogRow, scroll};
-use crate::client::{RoomClient, rows::RowKey};
-use leptos::prelude::*;
+use super::{
+    app::Places,
+    dom,
+    in_steps::{InSteps, steps},
+    keys,
+    log_row::LogRow,
+    scroll,
+};
+use crate::client::{LiveKey, LiveRow, RoomClient, rows::RowKey};
+use leptos::{
+    prelude::*,
+    tachys::{reactive_graph::OwnedView, view::keyed::keyed},
+};
 
 #[component]
 pub(super) fn ChatLog() -> impl IntoView {
@@ -37,22 +47,37 @@ pub(super) fn ChatLog() -> impl IntoView {
             on:scroll=on_scroll
             on:keydown=on_keydown
         >
-            <ol>
-                <For each=move || client.rows.get() key=|live| live.key let(live)>
-                    <LogRow live=live/>
-                </For>
-            </ol>
+            <ol>{rows(client)}</ol>
         </div>
+    }
+}
+
+/// The rows, of which each one is built once and stays where it is.
+fn rows(client: RoomClient) -> impl IntoView {
+    let owner = Owner::current().expect("components have an owner");
+    let shown = StoredValue::new(Vec::<LiveKey>::new());
+    let build = move |_, live: LiveRow| {
+        let owner = owner.with(Owner::new);
+        let row = owner.with(|| view! { <LogRow live=live/> });
+        // Nothing in a row depends on its index.
+        (|_| {}, OwnedView::new_with_owner(row, owner))
+    };
+    move || {
+        let wanted = client.rows.get();
+        let lists = shown.with_value(|shown| steps(shown, &wanted, |live| live.key));
+        shown.set_value(wanted.iter().map(|live| live.key).collect());
+        InSteps::new(lists.into_iter().map(|list| keyed(list, |live: &LiveRow| live.key, build.clone())).collect())
     }
 }
 
 /// Opens the actions of the message that has the focus; false when none has.
 fn offer_actions(client: RoomClient, places: Places) -> bool {
-    let message = super::dom::focused().filter(|element| element.class_list().contains("msg"));
+    let message = dom::focused().filter(|element| element.class_list().contains("msg"));
     let Some(id) = message.and_then(|message| message.get_attribute("data-id")) else { return false };
-    let is_it = |key: RowKey| matches!(key, RowKey::Message(_, message) if message.as_str() == id);
+    let is_it = |key: LiveKey| matches!(key.1, RowKey::Message(_, message) if message.as_str() == id);
     let live = client.rows.with_untracked(|rows| rows.iter().rev().find(|live| is_it(live.key)).cloned());
     places.menu.set(live);
-    super::dom::open(places.menu_dialog.get_untracked());
+    // The actions are in the dialog when the next frame begins; the first of them gets the focus.
+    request_animation_frame(move || dom::open(places.menu_dialog.get_untracked()));
     true
 }

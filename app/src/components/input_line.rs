@@ -6,7 +6,7 @@ use crate::{
     protocol::Text,
 };
 use leptos::{ev, html, prelude::*};
-use web_sys::HtmlTextAreaElement;
+use web_sys::{HtmlElement, HtmlTextAreaElement};
 
 /// From how many bytes on it is said how many are left.
 const COUNT_FROM: usize = Text::MAX_BYTES / 10 * 9;
@@ -29,7 +29,6 @@ pub(super) fn InputLine() -> impl IntoView {
     let fill = RwSignal::new(Fill::default());
     let error = RwSignal::new(String::new());
     let too_long = Memo::new(move |_| fill.read().bytes > Text::MAX_BYTES);
-    let counter = Memo::new(move |_| count(fill.get()));
     Effect::new(move |before: Option<()>| {
         let room = client.room.get();
         let Some(input) = input.get() else { return };
@@ -112,7 +111,7 @@ pub(super) fn InputLine() -> impl IntoView {
             <button class="primary" type="submit" disabled=too_long>"Send"</button>
             <div class="below">
                 <span id="composer-error" class="error" aria-live="polite">{move || error.get()}</span>
-                <span id="composer-count" class="counter" class:over=too_long>{move || counter.get()}</span>
+                <span id="composer-count" class="counter" class:over=too_long>{move || count(fill.get())}</span>
             </div>
         </form>
     }
@@ -124,6 +123,22 @@ fn measure(input: &HtmlTextAreaElement, fill: RwSignal<Fill>) {
     let at_least = units > MEASURE_UNITS;
     let bytes = if at_least { units as usize } else { input.value().len() };
     fill.set(Fill { bytes, at_least });
+    if bytes <= Text::MAX_BYTES {
+        grow(input);
+    }
+}
+
+/// Makes the box as high as its text, in browsers that do not do so themselves.
+fn grow(input: &HtmlTextAreaElement) {
+    let computed = window().get_computed_style(input).ok().flatten();
+    let sizing = computed.and_then(|style| style.get_property_value("field-sizing").ok());
+    if sizing.is_none_or(|sizing| sizing.is_empty()) {
+        const BORDERS: i32 = 2;
+        let style = HtmlElement::style(input);
+        // These properties exist and take these values, so setting them cannot fail.
+        let _ = style.set_property("height", "auto");
+        let _ = style.set_property("height", &[&(input.scroll_height() + BORDERS).to_string(), "px"].concat());
+    }
 }
 
 fn count(fill: Fill) -> String {

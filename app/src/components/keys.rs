@@ -115,7 +115,7 @@ fn visit(client: RoomClient, step: isize) -> bool {
 
 fn next_region() -> bool {
     let is_here = |region: &&str| dom::focused().is_some_and(|element| dom::is_within(&element, region));
-    let here = REGIONS.iter().position(|region| is_here(&region));
+    let here = REGIONS.iter().position(is_here);
     let from = here.map_or(0, |here| here + 1);
     (from..from + REGIONS.len()).any(|at| enter(REGIONS[at % REGIONS.len()]))
 }

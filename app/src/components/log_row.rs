@@ -7,56 +7,61 @@ use crate::client::{
     rows::{Row, TopRow},
     timeline::HoleState,
 };
-use leptos::{either::Either, prelude::*};
+use leptos::{either::EitherOf4, prelude::*};
 
 #[component]
 pub(super) fn LogRow(live: LiveRow) -> impl IntoView {
+    let row = live.row;
     // What kind of row it is never changes: its key says it.
-    match live.row.get_untracked() {
-        Row::Message(message) => Either::Left(view! { <MessageItem row=live.row first=message/> }),
-        other => Either::Right(landmark(live.row, other)),
-    }
-}
-
-/// A row that is no message.
-fn landmark(row: ArcRwSignal<Row>, first: Row) -> AnyView {
-    match first {
-        Row::Day(day) => view! { <li class="day"><h2>{day_name(day)}</h2></li> }.into_any(),
-        Row::New => view! { <li class="new"><span>"New messages"</span></li> }.into_any(),
-        Row::Restart => view! { <li class="event restart">"The room was restarted. What was said before is no longer kept by the server."</li> }.into_any(),
-        Row::Note(text) => view! { <li class="event note" dir="auto">{text.to_string()}</li> }.into_any(),
-        Row::Hole { .. } => view! { <li class="gap">{move || hole(&row.read())}</li> }.into_any(),
-        Row::Top(_) => view! { <li class="event top">{move || top(&row.read())}</li> }.into_any(),
-        Row::Message(_) => ().into_any(),
-    }
-}
-
-fn top(row: &Row) -> Option<&'static str> {
-    match row {
-        Row::Top(TopRow::Empty) => Some("Nothing said here yet. The first word is yours."),
-        Row::Top(TopRow::Beginning) => Some("This is where the room begins."),
-        Row::Top(TopRow::Forgotten) => Some("Older messages are no longer kept."),
-        _ => None,
-    }
-}
-
-fn hole(row: &Row) -> Option<AnyView> {
-    let client = expect_context::<RoomClient>();
-    let Row::Hole { place, count, state } = *row else { return None };
-    let messages = match count {
-        1 => "1 message is".to_owned(),
-        count => [&count.to_string(), " messages are"].concat(),
-    };
-    Some(match state {
-        HoleState::Open => {
-            let words = [&messages, " not shown here."].concat();
-            view! {
-                <span>{words}</span>
-                <button type="button" on:click=move |_| client.want_hole(place)>"Show more"</button>
-            }
-            .into_any()
+    match row.get_untracked() {
+        Row::Message(message) => EitherOf4::A(view! { <MessageItem row=row first=message/> }),
+        Row::Day(day) => EitherOf4::B(view! { <li class="day"><h2>{day_name(day)}</h2></li> }),
+        Row::Hole { .. } => {
+            let client = expect_context::<RoomClient>();
+            EitherOf4::C(view! { <li class="gap">{move || hole(client, &row.read())}</li> })
         }
-        HoleState::Wanted => [&messages, " being loaded…"].concat().into_any(),
-        HoleState::Lost => [&messages, " no longer kept."].concat().into_any(),
-    })
+        Row::Top(_) | Row::New | Row::Restart | Row::Note(_) => {
+            let class = class(&row.read_untracked());
+            EitherOf4::D(view! { <li class=class dir="auto">{move || words(&row.read())}</li> })
+        }
+    }
+}
+
+fn class(row: &Row) -> &'static str {
+    match row {
+        Row::New => "new",
+        Row::Restart => "event restart",
+        Row::Note(_) => "event note",
+        _ => "event top",
+    }
+}
+
+fn words(row: &Row) -> String {
+    let words = match row {
+        Row::Top(TopRow::Empty) => "Nothing said here yet. The first word is yours.",
+        Row::Top(TopRow::Beginning) => "This is where the room begins.",
+        Row::Top(TopRow::Forgotten) => "Older messages are no longer kept.",
+        Row::New => "New messages",
+        Row::Restart => "The room was restarted. The server no longer has what was said before.",
+        Row::Note(text) => text,
+        _ => "",
+    };
+    words.to_owned()
+}
+
+fn hole(client: RoomClient, row: &Row) -> impl IntoView + use<> {
+    let Row::Hole { place, count, state } = *row else { return (String::new(), None) };
+    let messages = match count {
+        1 => "1 message ".to_owned(),
+        count => [&count.to_string(), " messages "].concat(),
+    };
+    let what = match state {
+        HoleState::Open => "not shown here.",
+        HoleState::Wanted => "on the way…",
+        HoleState::Lost => "no longer kept.",
+    };
+    let more = (state == HoleState::Open).then(|| {
+        view! { <button type="button" on:click=move |_| client.want_hole(place)>"Show more"</button> }
+    });
+    ([&messages, what].concat(), more)
 }

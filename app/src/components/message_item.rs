@@ -7,7 +7,7 @@ use crate::{
         prose::{Piece, pieces},
         rows::{MessageRow, MessageState, Row, hue},
     },
-    protocol::Kind,
+    protocol::{Kind, Timestamp},
 };
 use leptos::{either::Either, prelude::*};
 
@@ -17,7 +17,7 @@ pub(super) fn MessageItem(row: ArcRwSignal<Row>, first: MessageRow) -> impl Into
     let nick_class = ["nick nick-", &hue(&first.author).to_string()].concat();
     let avatar_class = ["avatar nick-", &hue(&first.author).to_string()].concat();
     let initial: String = first.author.as_str().chars().next().into_iter().flat_map(char::to_uppercase).collect();
-    let (class_row, state_row, time_row, datetime_row) = (row.clone(), row.clone(), row.clone(), row.clone());
+    let (class_row, state_row, time_row) = (row.clone(), row.clone(), row.clone());
     view! {
         <li
             class=move || class(&class_row.read())
@@ -28,10 +28,9 @@ pub(super) fn MessageItem(row: ArcRwSignal<Row>, first: MessageRow) -> impl Into
             <div class="by">
                 <bdi class=nick_class>{first.author.to_string()}</bdi>
                 " "
-                <time datetime=move || message(&datetime_row.read()).map(|message| message.sent.to_string())>
-                    {move || message(&time_row.read()).map(|message| client.calendar().time(message.sent))}
-                </time>
+                {move || message(&time_row.read()).map(|message| time(client, message.sent))}
             </div>
+            " "
             <div class="body" dir="auto">{body(first.text.as_str())}</div>
             {move || refusal(client, &row.read())}
         </li>
@@ -43,6 +42,10 @@ fn message(row: &Row) -> Option<&MessageRow> {
         Row::Message(message) => Some(message),
         _ => None,
     }
+}
+
+fn time(client: RoomClient, sent: Timestamp) -> impl IntoView {
+    view! { <time datetime=sent.to_string()>{client.calendar().time(sent)}</time> }
 }
 
 fn class(row: &Row) -> String {

@@ -11,8 +11,7 @@ pub(super) fn NameForm() -> impl IntoView {
     let client = expect_context::<RoomClient>();
     let input = NodeRef::<html::Input>::new();
     let mistake = RwSignal::new(String::new());
-    let problem = Memo::new(move |_| client.name.read().problem.clone());
-    let pending = Memo::new(move |_| client.name.read().pending);
+    let problem = move || client.name.read().problem.clone();
     let choose = move |raw: &str| match NickName::parse(raw) {
         Ok(name) => {
             mistake.set(String::new());
@@ -22,7 +21,7 @@ pub(super) fn NameForm() -> impl IntoView {
     };
     Effect::new(move |_| {
         // A name that was lost while the page was open stays in the field, to be changed a little.
-        if let (Some(problem), Some(input)) = (problem.get(), input.get())
+        if let (Some(problem), Some(input)) = (problem(), input.get())
             && input.value().is_empty()
         {
             input.set_value(problem.wanted.as_str());
@@ -36,10 +35,10 @@ pub(super) fn NameForm() -> impl IntoView {
     };
     let error = move || {
         let mistake = mistake.get();
-        if mistake.is_empty() { problem.get().map(|problem| problem.text).unwrap_or_default() } else { mistake }
+        if mistake.is_empty() { problem().map(|problem| problem.text).unwrap_or_default() } else { mistake }
     };
     let is_wrong = move || !error().is_empty();
-    let suggestion = move || problem.get().and_then(|problem| problem.suggestion).filter(|_| mistake.read().is_empty());
+    let suggestion = move || problem().and_then(|problem| problem.suggestion).filter(|_| mistake.read().is_empty());
     let take = move |name: NickName| {
         let shown = name.clone();
         let choose = move |_| {
@@ -69,7 +68,7 @@ pub(super) fn NameForm() -> impl IntoView {
                 aria-invalid=move || is_wrong().to_string()
                 node_ref=input
             />
-            <button class="primary" type="submit" aria-disabled=move || pending.get().to_string()>"Join"</button>
+            <button class="primary" type="submit" aria-disabled=move || client.name.read().pending.to_string()>"Join"</button>
             <div class="below">
                 <span id="name-error" class="error" aria-live="polite">{error}</span>
                 {move || suggestion().map(take)}

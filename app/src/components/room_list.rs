@@ -11,6 +11,11 @@ use leptos::{ev, html, prelude::*};
 #[component]
 pub(super) fn RoomList(theme: Theme) -> impl IntoView {
     let client = expect_context::<RoomClient>();
+    let places = expect_context::<Places>();
+    let links = move || {
+        let here = client.room.read();
+        client.rooms.get().into_iter().map(|room| link(client, places, room == *here, room)).collect_view()
+    };
     view! {
         <nav class="rooms" aria-label="Rooms">
             <p class="brand">
@@ -18,22 +23,15 @@ pub(super) fn RoomList(theme: Theme) -> impl IntoView {
                 "Taproom"
             </p>
             <h2>"Rooms"</h2>
-            <ul>
-                <For each=move || client.rooms.get() key=|room| room.clone() let(room)>
-                    <RoomLink room=room/>
-                </For>
-            </ul>
+            <ul>{links}</ul>
             <JoinForm/>
             <ThemeSwitch theme=theme/>
         </nav>
     }
 }
 
-#[component]
-fn RoomLink(room: RoomName) -> impl IntoView {
-    let client = expect_context::<RoomClient>();
-    let places = expect_context::<Places>();
-    let (href, name, here) = (address::room_path(&room), room.to_string(), room.clone());
+fn link(client: RoomClient, places: Places, is_here: bool, room: RoomName) -> impl IntoView {
+    let (href, name) = (address::room_path(&room), room.to_string());
     let on_click = move |event: ev::MouseEvent| {
         let plain = !event.ctrl_key() && !event.meta_key() && !event.shift_key() && !event.alt_key();
         if plain && event.button() == 0 {
@@ -44,7 +42,7 @@ fn RoomLink(room: RoomName) -> impl IntoView {
     };
     view! {
         <li>
-            <a href=href aria-current=move || (client.room.read() == here).then_some("page") on:click=on_click>
+            <a href=href aria-current=is_here.then_some("page") on:click=on_click>
                 <span aria-hidden="true">"#"</span>
                 <bdi>{name}</bdi>
             </a>

@@ -31,20 +31,28 @@ pub(super) fn keep(client: RoomClient, places: Places) {
     }));
     Effect::new(move |_| {
         client.rows.track();
-        // The rows are there when the next frame begins, and nothing is drawn before this is done.
+        // The rows come into the page by an effect of their own, which runs before this task or before the next frame.
+        leptos::task::spawn_local(async move { settle(client, places, anchor.get_value()) });
         request_animation_frame(move || {
-            let Some(log) = places.log.get_untracked() else { return };
-            if client.following.get_untracked() {
-                log.set_scroll_top(0);
-            } else if let Some(anchor) = anchor.try_update_value(Option::take).flatten() {
-                let moved = anchor.row.get_bounding_client_rect().top() - anchor.top;
-                if anchor.row.is_connected() && moved.abs() >= 1.0 {
-                    log.set_scroll_top(log.scroll_top() + moved.round() as i32);
-                }
+            settle(client, places, anchor.try_update_value(Option::take).flatten());
+            if let Some(log) = places.log.get_untracked() {
+                reveal(client, &log);
             }
-            reveal(client, &log);
         });
     });
+}
+
+/// Puts the log back to its end, or to where it was.
+fn settle(client: RoomClient, places: Places, anchor: Option<Anchor>) {
+    let Some(log) = places.log.get_untracked() else { return };
+    if client.following.get_untracked() {
+        log.set_scroll_top(0);
+    } else if let Some(anchor) = anchor.filter(|anchor| anchor.row.is_connected()) {
+        let moved = anchor.row.get_bounding_client_rect().top() - anchor.top;
+        if moved.abs() >= 1.0 {
+            log.set_scroll_top(log.scroll_top() + moved.round() as i32);
+        }
+    }
 }
 
 /// The reader scrolled.
@@ -78,7 +86,8 @@ fn is_anchored_by_browser(log: &HtmlElement) -> bool {
     anchoring.is_some_and(|anchoring| anchoring == "auto")
 }
 
-/// The first row that is in view.
+/// The first message that is in view. Other rows may move for good reasons: a day's heading goes up when more of its
+/// day is loaded.
 fn anchor_of(log: &HtmlElement) -> Option<Anchor> {
     let top = log.get_bounding_client_rect().top();
     let rows = log.query_selector("ol").ok()??.children();
@@ -91,7 +100,10 @@ fn anchor_of(log: &HtmlElement) -> Option<Anchor> {
             below = middle;
         }
     }
-    let row = rows.item(above)?;
+    let mut row = rows.item(above)?;
+    while !row.class_list().contains("msg") {
+        row = row.next_element_sibling()?;
+    }
     let top = row.get_bounding_client_rect().top();
     Some(Anchor { row, top })
 }

@@ -1,6 +1,9 @@
 //! All keys, as a dialog.
 
-use super::{app::Places, keys::{SHORTCUTS, Shortcut}};
+use super::{
+    app::Places,
+    keys::{SHORTCUTS, Shortcut},
+};
 use leptos::prelude::*;
 
 #[component]

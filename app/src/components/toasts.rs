@@ -21,7 +21,7 @@ pub(super) fn Toasts() -> impl IntoView {
         });
     }
     view! {
-        <div id="toasts" role="status">{move || client.toast.get()}</div>
-        <div id="alerts" role="alert">{move || client.alert.get()}</div>
+        <div id="toasts" role="status" class:shown=move || !client.toast.read().is_empty()>{move || client.toast.get()}</div>
+        <div id="alerts" role="alert" class:shown=move || !client.alert.read().is_empty()>{move || client.alert.get()}</div>
     }
 }

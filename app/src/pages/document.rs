@@ -2,7 +2,7 @@
 
 use super::RoomPage;
 use crate::components::App;
-use leptos::{nonce::use_nonce, prelude::*};
+use leptos::{html, nonce::use_nonce, prelude::*};
 
 /// Where the built files are: absolute URL paths, with the hashes in their names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,11 +66,13 @@ pub(crate) fn room_title(room: &str) -> String {
 
 #[component]
 fn Head(title: String, css: String) -> impl IntoView {
+    // Built by hand, because a view's child may be followed by a marker, and whatever is in a title is shown.
+    let title = html::title().child(title);
     view! {
         <meta charset="utf-8"/>
         <meta name="viewport" content=VIEWPORT/>
         <meta name="color-scheme" content="light dark"/>
-        <title>{title}</title>
+        {title}
         <link rel="icon" href="/favicon.svg" type="image/svg+xml"/>
         <link rel="stylesheet" href=css/>
     }
@@ -82,9 +84,8 @@ fn Scripts(files: SiteFiles) -> impl IntoView {
     let SiteFiles { js, wasm, reload_port, .. } = files;
     let start = format!("import init,{{hydrate}} from {js:?};init({{module_or_path:{wasm:?}}}).then(hydrate)");
     let reload = reload_port.map(|port| {
-        let script = format!(
-            "new WebSocket(`ws://${{location.hostname}}:{port}/live_reload`).onmessage=()=>location.reload()"
-        );
+        let script =
+            format!("new WebSocket(`ws://${{location.hostname}}:{port}/live_reload`).onmessage=()=>location.reload()");
         view! { <script nonce=use_nonce()>{script}</script> }
     });
     view! {

@@ -2,9 +2,11 @@
 
 use crate::{
     backend::Backend,
+    client::wire,
     protocol::{NickName, Page, RoomName, UserList},
 };
 use serde::{Deserialize, Serialize};
+use std::{fmt, str::FromStr};
 
 /// Everything that the page of a room shows at first: rendered on the server, serialised into the page, and read by
 /// the browser, so that both show the same.
@@ -38,6 +40,26 @@ impl RoomPage {
         RoomPage { page, users: backend.present(&room), me, theme, build: build.to_owned() }
     }
 }
+
+/// As it is put into the document.
+impl fmt::Display for RoomPage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&serde_json::to_string(self).map_err(|_| fmt::Error)?)
+    }
+}
+
+/// As the browser reads it from the document.
+impl FromStr for RoomPage {
+    type Err = Unreadable;
+
+    fn from_str(json: &str) -> Result<RoomPage, Unreadable> {
+        wire::read_room_page(json).ok_or(Unreadable)
+    }
+}
+
+/// The document and its script are of different versions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unreadable;
 
 /// Which colours the reader wants.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]

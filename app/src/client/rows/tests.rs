@@ -80,6 +80,15 @@ fn a_day_has_a_heading_and_begins_a_group() {
 }
 
 #[test]
+fn a_note_does_not_begin_a_day() {
+    let mut session = session(vec![chat(1, "ada", NOON, Kind::Speech)]);
+    session.note("only you see this");
+    session.post(Text::parse("hello").expect("a text"), Kind::Speech, MessageId::new(2, 0), NOON).expect("room");
+    let days = shown(&session).into_iter().filter(|row| matches!(row, Row::Day(_))).count();
+    assert_eq!(days, 1);
+}
+
+#[test]
 fn keys_are_unique_even_when_a_clock_goes_back() {
     let day = 24 * 60 * MINUTE;
     let days = [0, 1, 0, 1, 0];

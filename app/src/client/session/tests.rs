@@ -288,7 +288,8 @@ impl World {
             assert!(times >= 1 || self.skipped(*id) || gone, "{id} is shown");
         }
         for epoch in 1..=self.server.epoch {
-            let mine: Vec<_> = self.server.kept.iter().filter(|(at, id)| *at == epoch && self.posted.contains(id)).collect();
+            let mine: Vec<_> =
+                self.server.kept.iter().filter(|(at, id)| *at == epoch && self.posted.contains(id)).collect();
             assert!(mine.is_sorted(), "{mine:?}");
         }
         let here = self.timeline().messages().filter(|message| message.place.era == self.timeline().era());
