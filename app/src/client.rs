@@ -5,6 +5,7 @@ pub(crate) mod address;
 pub(crate) mod calendar;
 pub(crate) mod clock;
 pub(crate) mod command;
+pub mod first_page;
 mod heartbeat;
 mod history;
 mod naming;
@@ -24,6 +25,7 @@ pub(crate) mod wire;
 use self::{
     calendar::{Calendar, Local, Utc},
     command::Action,
+    first_page::RoomPage,
     naming::NameProblem,
     room::HistoryRequest,
     rows::{Row, RowKey},
@@ -31,10 +33,7 @@ use self::{
     socket::{Bell, Ring},
     timeline::Place,
 };
-use crate::{
-    pages::RoomPage,
-    protocol::{ClientFrame, Kind, MessageId, NickName, RoomName, Text, UserList},
-};
+use crate::protocol::{ClientFrame, Kind, MessageId, NickName, RoomName, Text, UserList};
 use leptos::prelude::*;
 
 /// What tells a row from all others: which visit to a room it belongs to, and what it is there.

@@ -23,4 +23,4 @@ mod theme_switch;
 mod toasts;
 mod user_list;
 
-pub(crate) use app::App;
+pub(crate) use app::{App, room_title};

@@ -3,6 +3,5 @@
 mod document;
 mod room;
 
-pub(crate) use document::room_title;
+pub use crate::client::first_page::{RoomPage, Theme};
 pub use document::{SiteFiles, document, error_document};
-pub use room::{RoomPage, Theme};

@@ -10,18 +10,16 @@
 
 use super::{
     address,
+    first_page::RoomPage,
     heartbeat::Heartbeat,
     naming::{NameProblem, Naming},
     outbox::{Draft, DraftState, Full},
     room::{HistoryRequest, Joined, Room},
     timeline::{Place, Timeline},
 };
-use crate::{
-    pages::RoomPage,
-    protocol::{
-        ClientFrame, ErrorCode, ErrorFrame, Kind, Limits, MessageId, NickName, Page, RoomName, ServerFrame, SocketId,
-        Status, Text, Timestamp,
-    },
+use crate::protocol::{
+    ClientFrame, ErrorCode, ErrorFrame, Kind, Limits, MessageId, NickName, Page, RoomName, ServerFrame, SocketId,
+    Status, Text, Timestamp,
 };
 
 /// How many rooms are open in one page at most. The socket leaves the one that was not looked at for longest.

@@ -1,11 +1,8 @@
 //! What this browser remembers: the reader's name and colours in cookies, because the server reads them; rooms and
 //! unsent lines in its own storage. Where that is forbidden, things are remembered for as long as the page lives.
 
-use super::address::encoded;
-use crate::{
-    pages::Theme,
-    protocol::{NickName, RoomName},
-};
+use super::{address::encoded, first_page::Theme};
+use crate::protocol::{NickName, RoomName};
 use leptos::prelude::{document, window};
 use std::cell::RefCell;
 use wasm_bindgen::{JsCast, JsValue};

@@ -1,12 +1,10 @@
 //! Frames and pages as JSON, read by the browser's own parser: serde's would be a sixth of all WebAssembly.
 //! What is read is written down once, for anything that is like JSON, so that the tests hold it against serde.
 
-use crate::{
-    pages::{RoomPage, Theme},
-    protocol::{
-        Ack, Chat, ClientFrame, Epoch, ErrorCode, ErrorFrame, Event, Gap, Kind, Limits, MessageId, NickName, Page,
-        Pong, RoomName, Seq, ServerFrame, SocketId, Status, Text, Timestamp, User, UserList,
-    },
+use super::first_page::{RoomPage, Theme};
+use crate::protocol::{
+    Ack, Chat, ClientFrame, Epoch, ErrorCode, ErrorFrame, Event, Gap, Kind, Limits, MessageId, NickName, Page, Pong,
+    RoomName, Seq, ServerFrame, SocketId, Status, Text, Timestamp, User, UserList,
 };
 use js_sys::{Array, JSON, Reflect};
 use wasm_bindgen::{JsCast, JsValue};

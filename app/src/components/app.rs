@@ -6,8 +6,8 @@ use super::{
     toasts::Toasts, user_list::UserList,
 };
 use crate::{
+    client::first_page::RoomPage,
     client::{LiveRow, RoomClient, address},
-    pages::{RoomPage, room_title},
 };
 use leptos::{html, prelude::*};
 
@@ -102,4 +102,9 @@ fn awake(client: RoomClient, places: Places) {
         // Setting an attribute by a valid name cannot fail.
         let _ = root.set_attribute("data-ready", "");
     }
+}
+
+/// The title of a room's tab.
+pub(crate) fn room_title(room: &str) -> String {
+    ["#", room, " – Taproom"].concat()
 }

@@ -2,8 +2,7 @@
 
 use super::{app::Places, theme_switch::ThemeSwitch};
 use crate::{
-    client::{RoomClient, address, command},
-    pages::Theme,
+    client::{RoomClient, address, command, first_page::Theme},
     protocol::RoomName,
 };
 use leptos::{ev, html, prelude::*};

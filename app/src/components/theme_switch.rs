@@ -1,6 +1,6 @@
 //! Light, dark, or as the system has it.
 
-use crate::{client::storage, pages::Theme};
+use crate::client::{first_page::Theme, storage};
 use leptos::prelude::*;
 
 #[component]

@@ -1,7 +1,7 @@
 //! The HTML documents around what the reader sees, made on the server only.
 
 use super::RoomPage;
-use crate::components::App;
+use crate::components::{App, room_title};
 use leptos::{html, nonce::use_nonce, prelude::*};
 
 /// Where the built files are: absolute URL paths, with the hashes in their names.
@@ -59,15 +59,10 @@ pub fn error_document(title: &str, text: &str, files: SiteFiles) -> impl IntoVie
     }
 }
 
-/// The title of a room's tab.
-pub(crate) fn room_title(room: &str) -> String {
-    format!("#{room} – Taproom")
-}
-
 #[component]
 fn Head(title: String, css: String) -> impl IntoView {
-    // Built by hand, because a view's child may be followed by a marker, and whatever is in a title is shown.
-    let title = html::title().child(title);
+    // Not as a child: leptos may put a comment behind that, and in a title a comment is text.
+    let title = html::title().inner_html(escaped(&title));
     view! {
         <meta charset="utf-8"/>
         <meta name="viewport" content=VIEWPORT/>
@@ -76,6 +71,11 @@ fn Head(title: String, css: String) -> impl IntoView {
         <link rel="icon" href="/favicon.svg" type="image/svg+xml"/>
         <link rel="stylesheet" href=css/>
     }
+}
+
+/// A text as HTML writes it between tags.
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;")
 }
 
 #[component]
@@ -93,5 +93,15 @@ fn Scripts(files: SiteFiles) -> impl IntoView {
         <link rel="preload" r#as="fetch" r#type="application/wasm" crossorigin="anonymous" href=wasm/>
         <script type="module" nonce=nonce>{start}</script>
         {reload}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_title_cannot_end_itself() {
+        assert_eq!(escaped("#</title><b>&lt; – Taproom"), "#&lt;/title>&lt;b>&amp;lt; – Taproom");
     }
 }

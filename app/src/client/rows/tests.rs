@@ -1,7 +1,10 @@
 use super::*;
 use crate::{
-    client::{calendar::Utc, session::Session},
-    pages::{RoomPage, Theme},
+    client::{
+        calendar::Utc,
+        first_page::{RoomPage, Theme},
+        session::Session,
+    },
     protocol::{Chat, Epoch, Event, Page, RoomName, Seq, SocketId, UserList},
 };
 

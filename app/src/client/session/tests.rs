@@ -1,7 +1,9 @@
 use super::*;
 use crate::{
-    client::timeline::{Entry, PAGE_EVENTS},
-    pages::Theme,
+    client::{
+        first_page::Theme,
+        timeline::{Entry, PAGE_EVENTS},
+    },
     protocol::{Ack, Chat, Epoch, Event, Gap, Pong, Seq, SocketId, UserList},
 };
 use proptest::prelude::*;
