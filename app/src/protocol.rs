@@ -165,8 +165,8 @@ struct RawFrame<'a> {
 impl ClientFrame {
     /// Reads a frame, or says in an `Error` frame what is wrong with it, naming its `Id` where that could be read.
     pub fn parse(json: &str) -> Result<ClientFrame, Box<ErrorFrame>> {
-        let raw: RawFrame<'_> = serde_json::from_str(json)
-            .map_err(|error| ErrorFrame::new(ErrorCode::BadFrame, format!("This frame could not be read: {error}.")))?;
+        let raw: RawFrame<'_> =
+            serde_json::from_str(json).map_err(|error| ErrorFrame::new(ErrorCode::BadFrame, unreadable(&error)))?;
         // A broken Id is reported without it: there is nothing to refer to.
         let id = raw
             .id
@@ -178,6 +178,17 @@ impl ClientFrame {
             error.id = id;
             error
         })
+    }
+}
+
+/// What is wrong with JSON, without the words of the program that reads it.
+fn unreadable(error: &serde_json::Error) -> String {
+    match error.classify() {
+        serde_json::error::Category::Data => format!(
+            "This frame is no object, or a field of it has a type that does not fit (column {}).",
+            error.column()
+        ),
+        _ => format!("This frame is not JSON (column {}).", error.column()),
     }
 }
 

@@ -63,9 +63,14 @@ impl Chat {
         Ok(self.rooms.enter(room, (who.id(), who.called().name), from, wake).await?)
     }
 
+    /// Counts one deed against the person's limit. Entering rooms and taking names cost as much as a message.
+    pub fn spend(&self, who: &Presence) -> Result<(), Refusal> {
+        who.spend_message().map_err(|retry_in| Refusal::TooFast { retry_in })
+    }
+
     /// Accepts a message, or says why not. Messages of one person are kept in the order of the calls.
     pub fn post(&self, who: &Presence, socket: &SocketId, post: Post) -> Result<Posting, Refusal> {
-        who.spend_message().map_err(|retry_in| Refusal::TooFast { retry_in })?;
+        self.spend(who)?;
         let name = name_of(who, post.author.as_deref())?;
         let draft = Draft {
             author: author_key(who, &name),
@@ -97,10 +102,11 @@ fn name_of(who: &Presence, author: Option<&str>) -> Result<NickName, Refusal> {
 /// A browser is known by its cookie. Whoever has none is known by name, so that a client that lost its connection
 /// may send again what was not acknowledged.
 fn author_key(who: &Presence, name: &NickName) -> AuthorKey {
-    match who.visitor() {
-        Some(visitor) => AuthorKey(format!("visitor {}", visitor.0).into()),
-        None => AuthorKey(format!("name {}", Skeleton::of(name).as_str()).into()),
-    }
+    let lasting = match who.visitor() {
+        Some(visitor) => format!("visitor {}", visitor.0),
+        None => format!("name {}", Skeleton::of(name).as_str()),
+    };
+    AuthorKey { person: who.id().0, lasting: lasting.into() }
 }
 
 impl Posting {

@@ -33,9 +33,21 @@ pub struct Draft {
     pub kind: Kind,
 }
 
-/// Who a draft belongs to, across reconnects. Opaque.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct AuthorKey(pub Arc<str>);
+/// Who a draft belongs to.
+#[derive(Debug, Clone)]
+pub struct AuthorKey {
+    /// The person while connected, whatever they are called.
+    pub person: u64,
+    /// What is known of them after they were gone. Opaque.
+    pub lasting: Arc<str>,
+}
+
+impl AuthorKey {
+    /// Whether both are one author: the same person, or one that came back.
+    pub fn is_same_as(&self, other: &AuthorKey) -> bool {
+        self.person == other.person || self.lasting == other.lasting
+    }
+}
 
 /// Where a draft was kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

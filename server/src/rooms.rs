@@ -80,7 +80,10 @@ impl Rooms {
         wake: Arc<Notify>,
     ) -> Result<Subscription, TooManyRooms> {
         let room = self.registered(name);
-        room.open(&self.inner.store).await?;
+        if let Err(full) = room.open(&self.inner.store).await {
+            self.unregister(name, &room);
+            return Err(full);
+        }
         let key = self.inner.next_key.fetch_add(1, Ordering::Relaxed);
         let kept = self.inner.store.open(name).await?.head;
         Ok(Subscription::new(self.clone(), room, key, person, from, kept, wake))
@@ -89,6 +92,15 @@ impl Rooms {
     fn registered(&self, name: &RoomName) -> Arc<Room> {
         let mut open = self.inner.open.lock();
         open.entry(name.clone()).or_insert_with(|| Arc::new(Room::new(name.clone()))).clone()
+    }
+
+    /// Takes back a room that could not be opened, unless somebody else still tries to.
+    fn unregister(&self, name: &RoomName, room: &Arc<Room>) {
+        let mut open = self.inner.open.lock();
+        // Two hold it: the map and the caller.
+        if Arc::strong_count(room) <= 2 {
+            open.remove(name);
+        }
     }
 
     fn find(&self, name: &RoomName) -> Option<Arc<Room>> {

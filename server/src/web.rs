@@ -40,6 +40,7 @@ pub fn router(site: Site) -> Router {
     let pages = Router::new()
         .route("/", get(pages::by_parameter))
         .route("/r/{room}", get(pages::by_path))
+        .route("/r/{room}/", get(pages::without_slash))
         .route("/api/v1/rooms/{room}/events", get(history::events))
         .layer(CompressionLayer::new());
     Router::new()

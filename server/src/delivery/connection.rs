@@ -10,9 +10,10 @@ use crate::{
     journal::Kept,
     people::{Called, Presence, VisitorId},
     rooms::{From, MAX_READ_BYTES, Subscription, encode},
+    store::Cut,
 };
 use app::protocol::{
-    self, Ack, ClientFrame, ErrorFrame, Kind, MAX_ROOMS_PER_SOCKET, MessageId, NickName, Pong, RoomName, Seq,
+    self, Ack, BadName, ClientFrame, ErrorFrame, Kind, MAX_ROOMS_PER_SOCKET, MessageId, NickName, Pong, RoomName, Seq,
     ServerFrame, SocketId, Status, Text,
 };
 use bytes::Bytes;
@@ -43,7 +44,8 @@ pub(crate) struct Arrival {
     pub(crate) visitor: Option<VisitorId>,
     pub(crate) room: RoomName,
     pub(crate) from: From,
-    pub(crate) name: Option<NickName>,
+    /// The name that was asked for, or why it is none.
+    pub(crate) name: Option<Result<NickName, BadName>>,
 }
 
 /// One open socket.
@@ -117,13 +119,15 @@ impl Connection {
     }
 
     async fn arrive(&mut self, arrival: Arrival) -> ControlFlow<Ending> {
-        let taken = arrival.name.and_then(|name| self.who.take_name(name).err());
+        let refused = arrival.name.and_then(|name| self.take_name(name).err());
         self.called.mark_unchanged();
-        if let Err(refusal) = self.join(arrival.room, &arrival.from).await {
+        if let Err(refusal) = self.join(arrival.room.clone(), &arrival.from).await {
+            // Who is not let in is told who they are all the same.
+            self.answer_status_outside(arrival.room).await;
             self.answer_error(refusal.into_frame());
         }
-        if let Some(taken) = taken {
-            self.answer_error(Refusal::from(taken).into_frame());
+        if let Some(refusal) = refused {
+            self.answer_error(refusal.into_frame());
         }
         ControlFlow::Continue(())
     }
@@ -279,12 +283,17 @@ impl Connection {
         match frame {
             ClientFrame::Chat { author, text, room, id, kind } => self.post(author, text, room, id, kind),
             ClientFrame::Nick { name } => {
-                if let Err(taken) = self.who.take_name(name) {
-                    self.answer_error(Refusal::from(taken).into_frame());
+                let named = self.chat.spend(&self.who).and_then(|()| self.take_name(Ok(name)));
+                if let Err(refusal) = named {
+                    self.answer_error(refusal.into_frame());
                 }
             }
             ClientFrame::Join { room, after, epoch } => {
-                if let Err(refusal) = self.join(room.clone(), &From { after, epoch }).await {
+                let joined = match self.chat.spend(&self.who) {
+                    Ok(()) => self.join(room.clone(), &From { after, epoch }).await,
+                    Err(refusal) => Err(refusal),
+                };
+                if let Err(refusal) = joined {
                     self.answer_error(Box::new(ErrorFrame { room: Some(room), ..*refusal.into_frame() }));
                 }
             }
@@ -351,12 +360,18 @@ impl Connection {
         }
         match self.rooms.first() {
             Some(room) => self.answer_status(room.room().clone(), room.epoch(), room.head()),
-            None => {
-                let nowhere = RoomName::default();
-                let page = self.chat.store.page(&nowhere, crate::store::Cut::Newest, 0).await;
-                self.answer_status(nowhere, page.epoch, page.head);
-            }
+            None => self.answer_status_outside(RoomName::default()).await,
         }
+    }
+
+    /// Tells who this is, and where a room stands that the connection is not in.
+    async fn answer_status_outside(&mut self, room: RoomName) {
+        let page = self.chat.store.page(&room, Cut::Newest, 0).await;
+        self.answer_status(room, page.epoch, page.head);
+    }
+
+    fn take_name(&self, name: Result<NickName, BadName>) -> Result<(), Refusal> {
+        Ok(self.who.take_name(name?)?)
     }
 
     // Ending

@@ -25,8 +25,9 @@ impl Ending {
     /// Whether the other side may still hear answers to what it said before.
     pub(super) fn leaves_time_to_answer(self) -> bool {
         match self {
-            Ending::Misuse | Ending::BadFrame(_) | Ending::Restarting => true,
-            Ending::Left | Ending::Lost | Ending::Silent | Ending::TooSlow => false,
+            // Who has closed only their own half still hears.
+            Ending::Misuse | Ending::BadFrame(_) | Ending::Restarting | Ending::Lost => true,
+            Ending::Left | Ending::Silent | Ending::TooSlow => false,
         }
     }
 

@@ -8,6 +8,7 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::Response,
 };
+use base64::prelude::{BASE64_STANDARD, Engine};
 use bytes::Bytes;
 use futures::{SinkExt, StreamExt};
 use hyper::upgrade::{OnUpgrade, Upgraded};
@@ -70,6 +71,9 @@ impl Transport {
     /// Nothing of the request is kept: it would hold its whole buffer for as long as the socket lives.
     pub(crate) fn accept(request: &mut Request) -> Result<(Response, Promise), Box<Response>> {
         let answer = create_response_with_body(request, Body::empty).map_err(|error| refuse(&error))?;
+        if !has_good_key(request) {
+            return Err(refuse(&Error::Protocol(ProtocolError::MissingSecWebSocketKey)));
+        }
         let upgrade = request.extensions_mut().remove::<OnUpgrade>();
         let upgrade = upgrade.ok_or_else(|| refuse(&Error::Protocol(ProtocolError::MissingConnectionUpgradeHeader)))?;
         Ok((answer, Promise(upgrade)))
@@ -129,6 +133,12 @@ impl Transport {
             while io.read(&mut scratch).await.is_ok_and(|read| read > 0) {}
         }
     }
+}
+
+/// The key is 16 bytes in base64 (RFC 6455, section 4.2.1).
+fn has_good_key(request: &Request) -> bool {
+    let key = request.headers().get(header::SEC_WEBSOCKET_KEY).map(HeaderValue::as_bytes);
+    key.and_then(|key| BASE64_STANDARD.decode(key).ok()).is_some_and(|key| key.len() == 16)
 }
 
 fn refuse(error: &Error) -> Box<Response> {

@@ -198,7 +198,7 @@ mod tests {
     fn append(store: &Store, id: u64) -> Event {
         let draft = Draft {
             room: RoomName::default(),
-            author: AuthorKey("ada".into()),
+            author: AuthorKey { person: 1, lasting: "ada".into() },
             name: NickName::parse("ada").expect("a good name"),
             socket: SocketId("socket".into()),
             id: MessageId::new(0, id.into()),

@@ -79,7 +79,7 @@ impl MemoryLog {
         let log = inner.log_of(&draft.room).ok_or(NotKept::TooManyRooms)?;
         log.last_used = Instant::now();
         match log.ids.get(&draft.id) {
-            Some(receipt) if receipt.author == draft.author => Ok(Appended::Known(receipt.kept)),
+            Some(receipt) if receipt.author.is_same_as(&draft.author) => Ok(Appended::Known(receipt.kept)),
             Some(_) => Err(NotKept::SomebodyElses),
             None => Ok(Appended::New(log.keep(draft, sent))),
         }

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 fn draft(room: &str, author: &str, id: u64) -> Draft {
     Draft {
         room: RoomName::parse(room).expect("a good name"),
-        author: AuthorKey(author.into()),
+        author: AuthorKey { person: author.bytes().map(u64::from).sum(), lasting: author.into() },
         name: NickName::parse(author).expect("a good name"),
         socket: SocketId("socket".into()),
         id: MessageId::new(0, id.into()),

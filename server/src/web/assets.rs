@@ -49,10 +49,9 @@ fn wants_page(headers: &HeaderMap) -> bool {
 fn answer(path: &str, file: EmbeddedFile, headers: &HeaderMap) -> Response {
     let tag = etag(&file);
     let cache = if path.starts_with(BUILT) { FOREVER } else { ASK_AGAIN };
-    let known = headers.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes());
-    if known {
-        return (StatusCode::NOT_MODIFIED, [(header::ETAG, tag), (header::CACHE_CONTROL, cache.to_owned())])
-            .into_response();
+    if is_known(headers, &tag) {
+        let headers = [(header::ETAG, tag.as_str()), (header::CACHE_CONTROL, cache), (header::VARY, "accept-encoding")];
+        return (StatusCode::NOT_MODIFIED, headers).into_response();
     }
     let (encoding, file) = compressed(path, headers).map_or((None, file), |(encoding, file)| (Some(encoding), file));
     let mut response = Response::new(Body::from(file.data.into_owned()));
@@ -69,6 +68,15 @@ fn answer(path: &str, file: EmbeddedFile, headers: &HeaderMap) -> Response {
         set(header::CONTENT_ENCODING, encoding);
     }
     response
+}
+
+/// Whether the other side has this version already (RFC 9110, section 13.1.2: a weak comparison with a list).
+fn is_known(headers: &HeaderMap, tag: &str) -> bool {
+    let known = headers.get(header::IF_NONE_MATCH).and_then(|known| known.to_str().ok()).unwrap_or_default();
+    known
+        .split(',')
+        .map(str::trim)
+        .any(|one| one == "*" || one.trim_start_matches("W/") == tag.trim_start_matches("W/"))
 }
 
 fn compressed(path: &str, headers: &HeaderMap) -> Option<(&'static str, EmbeddedFile)> {
@@ -88,7 +96,8 @@ fn compressed(path: &str, headers: &HeaderMap) -> Option<(&'static str, Embedded
 
 fn etag(file: &EmbeddedFile) -> String {
     let start = &file.metadata.sha256_hash()[..8];
-    format!("\"{}\"", start.iter().map(|byte| format!("{byte:02x}")).collect::<String>())
+    // Weak: the compressed twins share it.
+    format!("W/\"{}\"", start.iter().map(|byte| format!("{byte:02x}")).collect::<String>())
 }
 
 fn content_type(path: &str) -> &'static str {

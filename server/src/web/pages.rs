@@ -11,7 +11,7 @@ use axum::{
     body::Body,
     extract::{Path, Query, Request, State},
     http::{HeaderValue, StatusCode, header},
-    response::{IntoResponse, Response},
+    response::{IntoResponse, Redirect, Response},
 };
 use axum_extra::extract::cookie::CookieJar;
 use leptos::{IntoView, nonce::use_nonce, prelude::use_context};
@@ -42,6 +42,11 @@ pub(super) async fn by_path(State(site): State<Site>, Path(room): Path<String>, 
         Ok(room) => page(site, room, request).await,
         Err(bad) => no_such_room(&bad.to_string(), request).await,
     }
+}
+
+/// `/r/NAME/` means `/r/NAME`.
+pub(super) async fn without_slash(request: Request) -> Redirect {
+    Redirect::permanent(request.uri().path().trim_end_matches('/'))
 }
 
 async fn page(site: Site, room: RoomName, request: Request) -> Response {

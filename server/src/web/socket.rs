@@ -72,8 +72,8 @@ impl Parameters {
             .map_err(|_| Problem::bad_request("after is a position: a whole number from 0."))?;
         let epoch = self.epoch.filter(|epoch| !epoch.is_empty() && epoch.len() <= Epoch::MAX_BYTES);
         let from = From { after, epoch: epoch.map(|epoch| Epoch(epoch.into())) };
-        // A name that is none is no reason to turn somebody away: they come as a guest and are asked again.
-        let name = self.name.and_then(|name| NickName::parse(&name).ok());
+        // A name that is none is no reason to turn somebody away: they come as a guest and are told.
+        let name = self.name.filter(|name| !name.is_empty()).map(|name| NickName::parse(&name));
         Ok(Arrival { visitor: None, room, from, name })
     }
 }

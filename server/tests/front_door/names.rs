@@ -73,11 +73,13 @@ async fn a_name_can_be_asked_for_at_the_door() {
 }
 
 #[tokio::test]
-async fn whoever_asks_for_something_that_is_no_name_comes_as_a_guest() {
+async fn whoever_asks_for_something_that_is_no_name_comes_as_a_guest_and_is_told() {
     let server = TestServer::start().await;
-    for name in ["", "%20", "%2Fnick", "a%0Ab", "%E2%80%AEx", &"a".repeat(33)] {
-        let status = server.connect(&format!("room=x&name={name}")).await.status().await;
+    for name in ["%20", "%2Fnick", "a%0Ab", "%E2%80%AEx", &"a".repeat(33)] {
+        let mut client = server.connect(&format!("room=x&name={name}")).await;
+        let status = client.status().await;
         assert!(status.name.as_str().starts_with("guest-") && !status.named, "{name}: {status:?}");
+        assert_eq!(client.error().await.code, ErrorCode::BadName, "{name}");
     }
 }
 

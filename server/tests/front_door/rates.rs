@@ -1,6 +1,6 @@
 //! Nobody speaks faster than the limits say, and whoever does is told when to try again.
 
-use crate::support::{TestClient, TestServer, fresh_id, say, visitor};
+use crate::support::{TestClient, TestServer, fresh_id, room, say, visitor};
 use app::protocol::{ErrorCode, Seq};
 use server::config::Serve;
 use std::time::Duration;
@@ -69,4 +69,18 @@ async fn status_tells_the_limits() {
     let limits = server.connect("room=x").await.status().await.limits;
     assert_eq!((limits.messages_per_second, limits.burst), (2, 3));
     assert_eq!((limits.text_bytes, limits.frame_bytes), (8_000, 65_536));
+}
+
+#[tokio::test(start_paused = true)]
+async fn rooms_and_names_are_not_taken_faster_than_messages_are_sent() {
+    let server = strict();
+    let mut client = server.enter("x").await;
+    for number in 0..3 {
+        client.join(&room(&format!("room {number}")), None, None).await;
+        client.status().await;
+    }
+    client.join(&room("one too many"), None, None).await;
+    assert_eq!(client.error().await.code, ErrorCode::TooFast);
+    client.nick("ada").await;
+    assert_eq!(client.error().await.code, ErrorCode::TooFast);
 }

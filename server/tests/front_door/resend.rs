@@ -126,3 +126,16 @@ async fn rooms_do_not_share_ids() {
         assert_eq!(author.ack(id).await.seq, Seq(1));
     }
 }
+
+#[tokio::test]
+async fn whoever_took_another_name_meanwhile_is_still_the_author() {
+    let server = TestServer::start().await;
+    let mut author = server.enter("x").await;
+    author.nick("nia").await;
+    let id = fresh_id();
+    author.send(&say(id, "hello")).await;
+    let first = author.ack(id).await;
+    author.nick("nib").await;
+    author.send(&say(id, "hello")).await;
+    assert_eq!(author.ack(id).await, first);
+}

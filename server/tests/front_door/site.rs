@@ -329,3 +329,10 @@ async fn a_bad_question_is_answered_as_a_problem() {
     }
     assert_eq!(server.history("x", "limit=200").await.events.len(), 0, "200 is the limit");
 }
+
+#[tokio::test]
+async fn a_room_with_a_slash_behind_it_is_that_room() {
+    let server = TestServer::start().await;
+    let answer = server.get("/r/the%20lounge/").await;
+    assert_eq!((answer.status, answer.header("location")), (308, "/r/the%20lounge"));
+}
