@@ -204,6 +204,11 @@ impl Room {
         self.fetch.not_before = 0;
     }
 
+    /// The server is there again, or the reader is: what could not be loaded is tried at once.
+    pub(super) fn load_soon(&mut self) {
+        self.fetch.not_before = 0;
+    }
+
     fn older_than(&self) -> Option<Seq> {
         match self.timeline.as_ref()?.top() {
             Top::More(before) if self.wants_older => Some(before),

@@ -81,7 +81,12 @@ pub(crate) enum MessageState {
 
 /// The rows of a room, for a reader who is called `me`.
 pub(crate) fn rows(room: &Room, me: Option<&NickName>, calendar: &dyn Calendar) -> Vec<(RowKey, Row)> {
-    let Some(timeline) = room.timeline() else { return Vec::new() };
+    let Some(timeline) = room.timeline() else {
+        // The first page is on its way. What is said meanwhile is seen at once all the same.
+        let mut rows = Rows { rows: Vec::new(), me, calendar, era: 0, said: None };
+        rows.drafts(room, None);
+        return rows.rows;
+    };
     let said = timeline.message_above().map(|message| message.chat.sent);
     let mut rows = Rows { rows: Vec::new(), me, calendar, era: timeline.era(), said };
     rows.top(timeline, room);

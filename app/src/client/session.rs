@@ -217,6 +217,7 @@ impl Session {
         if self.link == Link::Connected {
             self.heartbeat.doubt(now);
         }
+        self.rooms.iter_mut().for_each(Room::load_soon);
     }
 
     /// The socket is closed. Unacknowledged drafts will go again with their old ids.
@@ -417,6 +418,7 @@ impl Session {
         if first {
             self.link = Link::Connected;
             self.connections += 1;
+            self.rooms.iter_mut().for_each(Room::load_soon);
         }
         self.socket = Some(status.socket.clone());
         self.limits = Some(status.limits);

@@ -52,12 +52,20 @@ pub(crate) fn line(room: &RoomName) -> String {
     read(&line_key(room)).unwrap_or_default()
 }
 
-/// Remembers the line that is being written in a room.
+/// Remembers the line that is being written in a room. One that is too long to remember takes the place of the one
+/// before it all the same: an older one must not come back.
 pub(crate) fn keep_line(room: &RoomName, line: &str) {
-    if line.is_empty() {
+    if line.is_empty() || line.len() > MAX_LINE_BYTES {
         remove(&line_key(room));
-    } else if line.len() <= MAX_LINE_BYTES {
+    } else {
         write(&line_key(room), line);
+    }
+}
+
+/// Forgets the line that was sent. What another tab is writing in the same room stays.
+pub(crate) fn forget_line(room: &RoomName, sent: &str) {
+    if line(room) == sent {
+        remove(&line_key(room));
     }
 }
 

@@ -91,6 +91,12 @@ fn awake(client: RoomClient, places: Places) {
             client.wake();
         }
     });
+    window_event_listener_untyped("beforeunload", move |event| {
+        // What waits to be sent lives in this page: the browser asks before it is thrown away.
+        if client.waiting.get_untracked() > 0 {
+            event.prevent_default();
+        }
+    });
     window_event_listener_untyped("popstate", move |_| {
         let location = window().location();
         let (path, query) = (location.pathname().unwrap_or_default(), location.search().unwrap_or_default());

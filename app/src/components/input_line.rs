@@ -52,9 +52,7 @@ pub(super) fn InputLine() -> impl IntoView {
         if let Some(input) = input.get_untracked() {
             error.set(String::new());
             measure(&input, fill);
-            if !too_long.get_untracked() {
-                storage::keep_line(&client.room.get_untracked(), &input.value());
-            }
+            storage::keep_line(&client.room.get_untracked(), &input.value());
         }
     };
     let send = move || {
@@ -67,7 +65,7 @@ pub(super) fn InputLine() -> impl IntoView {
         let room = client.room.get_untracked();
         match client.perform(&line) {
             Ok(()) => {
-                storage::keep_line(&room, "");
+                storage::forget_line(&room, &line);
                 if room == client.room.get_untracked() {
                     input.set_value("");
                     measure(&input, fill);

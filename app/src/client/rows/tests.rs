@@ -137,3 +137,13 @@ fn names_have_one_of_twelve_colours_each() {
     assert_eq!(hues.len(), 12);
     assert_eq!(hue(&nick("ada")), hue(&nick("ada")));
 }
+
+#[test]
+fn what_is_said_before_the_first_page_is_here_is_seen_at_once() {
+    let mut session = session(vec![]);
+    session.switch(RoomName::parse("new").expect("a good name"));
+    let text = crate::protocol::Text::parse("hello").expect("a text");
+    session.post(text, Kind::Speech, MessageId::new(1, 1), 0).expect("there is room");
+    assert!(session.room().timeline().is_none());
+    assert!(matches!(shown(&session).last(), Some(Row::Message(_))));
+}
