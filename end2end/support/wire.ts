@@ -9,7 +9,7 @@ export class Wire {
   /** How many connections were tried so far, in whatever state. */
   attempts = 0;
   private state: State = 'good';
-  private readonly pairs = new Set<[Socket, Socket]>();
+  private readonly ends = new Set<Socket>();
 
   private constructor(
     private readonly listener: Server,
@@ -33,13 +33,13 @@ export class Wire {
   /** Both sides learn at once that the connection is gone, and new ones fail. */
   cut(): void {
     this.state = 'cut';
-    for (const ends of this.pairs) ends.forEach((end) => end.destroy());
+    this.ends.forEach((end) => end.destroy());
   }
 
   /** Nobody learns anything: nothing arrives any more, on old connections and new ones. */
   die(): void {
     this.state = 'dead';
-    for (const ends of this.pairs) ends.forEach(silence);
+    this.ends.forEach(silence);
   }
 
   /** New connections work. Those that were open when the wire died stay dead. */
@@ -60,15 +60,14 @@ export class Wire {
       return;
     }
     const far = connect(this.port, '127.0.0.1');
-    const pair: [Socket, Socket] = [near, far];
-    this.pairs.add(pair);
     for (const [here, there] of [[near, far], [far, near]] as const) {
+      this.ends.add(here);
       here.setNoDelay(true);
       here.on('error', () => there.destroy());
       here.on('close', () => {
         // A dead wire does not tell one end that the other has gone.
         if (this.state !== 'dead') there.destroy();
-        this.pairs.delete(pair);
+        this.ends.delete(here);
       });
       if (this.state === 'good') here.pipe(there);
     }
