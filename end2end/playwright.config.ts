@@ -8,7 +8,9 @@ export default defineConfig({
   outputDir: 'test-results/artifacts',
   fullyParallel: true,
   workers: Math.max(1, Math.min(2, cpus().length)),
-  retries: 0,
+  // A shared machine stalls now and then, and several of these tests hold milliseconds. What passes only the second time
+  // is reported as flaky.
+  retries: process.env.CI ? 2 : 0,
   forbidOnly: Boolean(process.env['CI']),
   timeout: 45_000,
   expect: { timeout: 10_000 },

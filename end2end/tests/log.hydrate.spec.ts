@@ -4,7 +4,7 @@ import type { Page } from '@playwright/test';
 import type { Frame } from '../support/bot';
 import { expect, test } from '../support/fixtures';
 import {
-  enter, isInView, join, log, message, messages, notice, numbered, pill, scrolledUp, texts, type,
+  address, enter, isInView, join, log, message, messages, notice, numbered, pill, ready, scrolledUp, texts, type,
 } from '../support/room';
 
 /** Turns the browser's own scroll anchoring off, as in browsers that have none. */
@@ -128,6 +128,49 @@ test('one\'s own message leads back to the end', async ({ page, bot }) => {
   await scrollUp(page, 500);
   await type(page, 'an answer');
   await expect(message(page, 'an answer')).toBeInViewport();
+});
+
+test('who scrolled up before the page came alive stays there', async ({ page, bot }) => {
+  const ada = await bot('ada', 'general');
+  await ada.sayAll(numbered(60));
+  let comeAlive = () => {};
+  const mayComeAlive = new Promise<void>((may) => (comeAlive = may));
+  await page.route('**/*.wasm', async (route) => {
+    await mayComeAlive;
+    await route.continue();
+  });
+  await page.goto(address('general'), { waitUntil: 'domcontentloaded' });
+  await scrollUp(page, 300);
+  const reference = await topmost(page);
+  comeAlive();
+  await ready(page);
+  await ada.say('news');
+  await expect(pill(page)).toHaveText('1 new message');
+  expect(Math.abs((await topOf(page, reference.text)) - reference.top)).toBeLessThanOrEqual(1);
+});
+
+test('one can scroll up while the room is busy', async ({ page, bot }) => {
+  const ada = await bot('ada', 'general');
+  await ada.sayAll(numbered(60));
+  await enter(page, 'general');
+  await log(page).hover();
+  let isOver = false;
+  const chatter = (async () => {
+    for (let number = 61; !isOver && number < 1_000; number += 1) {
+      await ada.say(`message number ${number}`);
+      await new Promise((next) => setTimeout(next, 15));
+    }
+  })();
+  // As a touchpad does it: many small steps.
+  await expect(message(page, 'message number 65')).toBeVisible();
+  for (let step = 0; step < 30; step += 1) {
+    await page.mouse.wheel(0, -20);
+    await page.evaluate(() => new Promise(requestAnimationFrame));
+  }
+  await expect.poll(() => scrolledUp(page)).toBeGreaterThan(300);
+  isOver = true;
+  await chatter;
+  await expect(pill(page)).toBeVisible();
 });
 
 test('End leads to the end', async ({ page, bot }) => {

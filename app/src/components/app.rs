@@ -22,6 +22,8 @@ pub(super) struct Places {
     pub(super) report_dialog: NodeRef<html::Dialog>,
     pub(super) shortcuts_dialog: NodeRef<html::Dialog>,
     pub(super) log: NodeRef<html::Div>,
+    /// The log's scroll position as the last scroll event told it.
+    pub(super) scrolled_to: StoredValue<i32>,
 }
 
 /// A list at the side.
@@ -53,6 +55,7 @@ pub(crate) fn App() -> impl IntoView {
         report_dialog: NodeRef::new(),
         shortcuts_dialog: NodeRef::new(),
         log: NodeRef::new(),
+        scrolled_to: StoredValue::new(0),
     };
     provide_context(client);
     provide_context(places);

@@ -22,7 +22,7 @@ pub(super) fn ChatLog() -> impl IntoView {
     Effect::new(move |_| scroll::keep(client, places));
     let on_scroll = move |_| {
         if let Some(log) = log.get_untracked() {
-            scroll::scrolled(client, &log);
+            scroll::scrolled(client, places, &log);
         }
     };
     let on_keydown = move |event: web_sys::KeyboardEvent| {

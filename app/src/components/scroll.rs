@@ -25,6 +25,12 @@ struct Anchor {
 /// Keeps the log's position right as rows come and go.
 pub(super) fn keep(client: RoomClient, places: Places) {
     let anchor = StoredValue::new_local(None::<Anchor>);
+    // Whoever scrolled before the page came alive stays there.
+    request_animation_frame(move || {
+        if let Some(log) = places.log.get_untracked().filter(|log| log.scroll_top() != 0) {
+            scrolled(client, places, &log);
+        }
+    });
     client.before_rows(Callback::new(move |()| {
         let log = places.log.get_untracked().filter(|_| !client.following.get_untracked());
         anchor.set_value(log.filter(|log| !is_anchored_by_browser(log)).and_then(|log| anchor_of(&log)));
@@ -46,7 +52,11 @@ pub(super) fn keep(client: RoomClient, places: Places) {
 fn settle(client: RoomClient, places: Places, anchor: Option<Anchor>) {
     let Some(log) = places.log.get_untracked() else { return };
     if client.following.get_untracked() {
-        log.set_scroll_top(0);
+        // At its very end the log stays there by itself. If it is elsewhere now, the reader is just scrolling away, and
+        // the event that says so is on its way.
+        if places.scrolled_to.get_value() != 0 {
+            log.set_scroll_top(0);
+        }
     } else if let Some(anchor) = anchor.filter(|anchor| anchor.row.is_connected()) {
         let moved = anchor.row.get_bounding_client_rect().top() - anchor.top;
         if moved.abs() >= 1.0 {
@@ -56,7 +66,8 @@ fn settle(client: RoomClient, places: Places, anchor: Option<Anchor>) {
 }
 
 /// The reader scrolled.
-pub(super) fn scrolled(client: RoomClient, log: &HtmlElement) {
+pub(super) fn scrolled(client: RoomClient, places: Places, log: &HtmlElement) {
+    places.scrolled_to.set_value(log.scroll_top());
     client.scrolled(-log.scroll_top() < NEAR_END);
     reveal(client, log);
 }
