@@ -52,11 +52,15 @@ impl Window {
     }
 
     pub(crate) fn reveal_older(&mut self) -> bool {
-        let (more, end) = (self.start > 0, self.end);
+        if self.start == 0 {
+            // Nothing comes, so nothing goes: what is below what the reader looks at stays.
+            return false;
+        }
+        let end = self.end;
         self.start = self.start.saturating_sub(STEP);
         self.end = self.end.min(self.start + MAX_SHOWN);
         self.following &= self.end == end;
-        more
+        true
     }
 
     pub(crate) fn reveal_newer(&mut self, len: usize) -> bool {
@@ -107,5 +111,23 @@ impl Window {
     pub(crate) fn clip(&mut self, len: usize) {
         self.end = self.end.min(len);
         self.start = self.start.min(self.end);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_go_at_one_side_only_when_others_come_at_the_other() {
+        let mut window = Window::default();
+        window.follow(STEP);
+        window.hold();
+        (STEP + 1..=600).for_each(|len| window.appended(len));
+        assert_eq!(window.range(), 0..MAX_SHOWN_HOLDING);
+        assert!(!window.reveal_older(), "there is nothing older");
+        assert_eq!(window.range(), 0..MAX_SHOWN_HOLDING);
+        window.inserted(0, STEP, 600);
+        assert_eq!(window.range(), 0..MAX_SHOWN, "older ones came, so newer ones went");
     }
 }

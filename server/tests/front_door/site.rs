@@ -336,3 +336,13 @@ async fn a_room_with_a_slash_behind_it_is_that_room() {
     let answer = server.get("/r/the%20lounge/").await;
     assert_eq!((answer.status, answer.header("location")), (308, "/r/the%20lounge"));
 }
+
+#[tokio::test]
+async fn a_title_is_text_to_its_end() {
+    let server = TestServer::start().await;
+    let page = server.get("/r/%3C%2Ftitle%3E%3Cb%3E").await;
+    let title = page.text().split("<title>").nth(1).and_then(|rest| rest.split("</title>").next()).expect("a title");
+    assert_eq!(title.replace("&gt;", ">"), "#&lt;/title>&lt;b> – Taproom");
+    let missing = server.ask("GET", "/nowhere", &[("accept", "text/html")]).await;
+    assert!(missing.text().contains("<title>Not found – Taproom</title>"), "{}", missing.text());
+}
