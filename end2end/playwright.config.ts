@@ -10,7 +10,7 @@ export default defineConfig({
   workers: Math.max(1, Math.min(2, cpus().length)),
   // A shared machine stalls now and then, and several of these tests hold milliseconds. What passes only the second time
   // is reported as flaky.
-  retries: process.env.CI ? 2 : 0,
+  retries: process.env['CI'] ? 4 : 0,
   forbidOnly: Boolean(process.env['CI']),
   timeout: 45_000,
   expect: { timeout: 10_000 },
