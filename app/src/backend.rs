@@ -3,10 +3,14 @@
 use crate::protocol::{Page, RoomName, UserList};
 use std::future::Future;
 
+/// The log cannot be read now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unreadable;
+
 /// The server as the pages see it.
 pub trait Backend: Clone + Send + Sync + 'static {
     /// The newest `limit` events of a room, in `Seq` order.
-    fn newest(&self, room: &RoomName, limit: usize) -> impl Future<Output = Page> + Send;
+    fn newest(&self, room: &RoomName, limit: usize) -> impl Future<Output = Result<Page, Unreadable>> + Send;
 
     /// Who is in the room now.
     fn present(&self, room: &RoomName) -> UserList;

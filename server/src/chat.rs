@@ -10,6 +10,7 @@ use crate::{
 };
 use app::protocol::{Kind, MessageId, NickName, RoomName, SocketId, Text};
 pub use refusal::Refusal;
+use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use tokio::sync::Notify;
 
@@ -106,7 +107,14 @@ fn author_key(who: &Presence, name: &NickName) -> AuthorKey {
         Some(visitor) => format!("visitor {}", visitor.0),
         None => format!("name {}", Skeleton::of(name).as_str()),
     };
-    AuthorKey { person: who.id().0, lasting: lasting.into() }
+    AuthorKey { person: who.id().0, lasting: digest(&lasting) }
+}
+
+/// What is kept of an author: enough to know them again, and no cookie that somebody could use who reads a backup.
+fn digest(lasting: &str) -> [u8; AuthorKey::DIGEST] {
+    let mut digest = [0; AuthorKey::DIGEST];
+    digest.copy_from_slice(&Sha256::digest(lasting)[..AuthorKey::DIGEST]);
+    digest
 }
 
 impl Posting {

@@ -2,7 +2,10 @@
 
 use app::protocol::{Limits, MAX_FRAME_BYTES, Text};
 use clap::{Args, Parser, Subcommand};
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 /// Rooms to talk in, served by one file.
 #[derive(Debug, Parser)]
@@ -20,6 +23,45 @@ pub struct Cli {
 pub enum Command {
     /// Serve the site and carry the rooms
     Serve(Serve),
+    /// Copy the log to a file, also while the server runs
+    Backup {
+        /// Where the log lies.
+        #[command(flatten)]
+        data: Data,
+        /// The file to make. It must not be there yet
+        #[arg(long, value_name = "FILE")]
+        to: PathBuf,
+    },
+    /// Put a copy of the log back. The server must not run. What the directory held before is kept in it
+    Restore {
+        /// Where the log lies.
+        #[command(flatten)]
+        data: Data,
+        /// The copy that `taproom backup` made
+        #[arg(long, value_name = "FILE")]
+        from: PathBuf,
+    },
+    /// Look at the whole log and tell what is in it and whether it is sound, also while the server runs
+    Check {
+        /// Where the log lies.
+        #[command(flatten)]
+        data: Data,
+    },
+}
+
+/// Where Taproom keeps what it keeps.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct Data {
+    /// Directory for what Taproom keeps: the log of all rooms. It is made if it is missing, and used by one server
+    /// at a time
+    #[arg(long = "data", env = "TAPROOM_DATA", default_value = "./data", value_name = "DIRECTORY")]
+    pub directory: PathBuf,
+}
+
+impl From<&Path> for Data {
+    fn from(directory: &Path) -> Data {
+        Data { directory: directory.into() }
+    }
 }
 
 /// How to serve.
@@ -29,10 +71,9 @@ pub struct Serve {
     #[arg(long, env = "TAPROOM_LISTEN", default_value = "127.0.0.1:3000", value_name = "ADDRESS:PORT")]
     pub listen: String,
 
-    /// Directory for what Taproom keeps. It is made if it is missing. This version keeps messages in memory and
-    /// writes nothing there yet
-    #[arg(long, env = "TAPROOM_DATA", default_value = "./data", value_name = "DIRECTORY")]
-    pub data: PathBuf,
+    /// Where the log lies.
+    #[command(flatten)]
+    pub data: Data,
 
     /// Origin that browsers may open sockets from, such as https://chat.example.org. May be given several times, or
     /// as a list with commas. Without it: the origin that the request itself names as its host
@@ -106,12 +147,17 @@ mod tests {
         <Cli as CommandFactory>::command().debug_assert();
     }
 
+    fn served(words: &[&str]) -> Serve {
+        match Cli::parse_from(words).into_command() {
+            Command::Serve(serve) => serve,
+            other => panic!("{other:?}"),
+        }
+    }
+
     #[test]
     fn serve_is_what_happens_when_nothing_is_said() {
-        let Command::Serve(serve) = Cli::parse_from(["taproom", "--listen", "127.0.0.1:0"]).into_command();
-        assert_eq!(serve.listen, "127.0.0.1:0");
-        let Command::Serve(serve) = Cli::parse_from(["taproom", "serve", "--listen", "127.0.0.1:1"]).into_command();
-        assert_eq!(serve.listen, "127.0.0.1:1");
+        assert_eq!(served(&["taproom", "--listen", "127.0.0.1:0"]).listen, "127.0.0.1:0");
+        assert_eq!(served(&["taproom", "serve", "--listen", "127.0.0.1:1"]).listen, "127.0.0.1:1");
     }
 
     #[test]

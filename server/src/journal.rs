@@ -1,18 +1,16 @@
-//! Where drafts become events: one writer gives each its place in its room, keeps it, shows it, then acknowledges it.
+//! Where drafts become events: one writer gives each its place in its room, waits until it is on disk, shows it, then
+//! acknowledges it.
 
-use crate::{
-    rooms::Rooms,
-    store::{Appended, Store},
-};
+mod ledger;
+mod writer;
+
+use crate::{rooms::Rooms, store::Database};
 use app::protocol::{Kind, MessageId, NickName, RoomName, Seq, SocketId, Text, Timestamp};
-use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
+pub use writer::Writer;
 
 /// Drafts that may wait for the writer. Beyond it their authors are told to come back.
 const QUEUE: usize = 4_096;
-
-/// Drafts that are kept together, at most.
-const BATCH: usize = 256;
 
 /// What somebody said, not kept yet.
 #[derive(Debug, Clone)]
@@ -34,15 +32,18 @@ pub struct Draft {
 }
 
 /// Who a draft belongs to.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AuthorKey {
-    /// The person while connected, whatever they are called.
+    /// The person while connected, whatever they are called. Random, so that no two people ever share it.
     pub person: u64,
-    /// What is known of them after they were gone. Opaque.
-    pub lasting: Arc<str>,
+    /// What is known of them after they were gone: a digest.
+    pub lasting: [u8; AuthorKey::DIGEST],
 }
 
 impl AuthorKey {
+    /// The length of what is known of an author, in bytes.
+    pub const DIGEST: usize = 16;
+
     /// Whether both are one author: the same person, or one that came back.
     pub fn is_same_as(&self, other: &AuthorKey) -> bool {
         self.person == other.person || self.lasting == other.lasting
@@ -67,9 +68,23 @@ pub enum NotKept {
     /// The id belongs to somebody else's message.
     #[error("the id belongs to somebody else's message")]
     SomebodyElses,
-    /// The room would be one too many.
-    #[error("this server holds no more rooms")]
-    TooManyRooms,
+    /// The disk did not take it, as far as is known. Sending it again with the same id is safe whatever became of it.
+    #[error("{0}")]
+    Unwritable(Trouble),
+}
+
+/// What is wrong with the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Trouble {
+    /// There is no space left.
+    #[error("the disk is full")]
+    Full,
+    /// Another process has locked the database.
+    #[error("another program has locked the database")]
+    Locked,
+    /// Reading or writing failed.
+    #[error("the disk does not take what is written")]
+    Failing,
 }
 
 /// The answer to a draft, once there is one.
@@ -86,18 +101,12 @@ pub struct Journal {
     queue: mpsc::Sender<Entry>,
 }
 
-/// The other end of the journal: exactly one task runs it.
-pub struct Writer {
-    queue: mpsc::Receiver<Entry>,
-    store: Store,
-    rooms: Rooms,
-}
-
 impl Journal {
-    /// A journal that writes to `store` and shows in `rooms`, and its writer, which somebody must [run](Writer::run).
-    pub fn open(store: Store, rooms: Rooms) -> (Journal, Writer) {
+    /// A journal that writes to `database` and shows in `rooms`, and its writer, which somebody must
+    /// [run](Writer::run).
+    pub fn open(database: Database, rooms: Rooms) -> (Journal, Writer) {
         let (sender, queue) = mpsc::channel(QUEUE);
-        (Journal { queue: sender }, Writer { queue, store, rooms })
+        (Journal { queue: sender }, Writer::new(queue, database, rooms))
     }
 
     /// Queues a draft, without waiting. Drafts of one caller are kept in the order of its calls.
@@ -108,29 +117,5 @@ impl Journal {
     }
 }
 
-impl Writer {
-    /// Writes until every [`Journal`] is gone and the queue is empty.
-    pub async fn run(mut self) {
-        let mut batch = Vec::with_capacity(BATCH);
-        while self.queue.recv_many(&mut batch, BATCH).await > 0 {
-            let sent = crate::now();
-            for Entry { draft, answer } in batch.drain(..) {
-                // The author may have gone; the event stays.
-                let _ = answer.send(self.keep(&draft, sent));
-            }
-            // Sockets share these threads: let them send what was just published before the next batch.
-            tokio::task::yield_now().await;
-        }
-    }
-
-    /// Keeps, then shows. The caller acknowledges last, so that an acknowledged message is one that everybody can see.
-    fn keep(&self, draft: &Draft, sent: Timestamp) -> Result<Kept, NotKept> {
-        match self.store.append(draft, sent)? {
-            Appended::Known(kept) => Ok(kept),
-            Appended::New(event) => {
-                self.rooms.publish(&draft.room, &event);
-                Ok(Kept { seq: event.seq(), sent })
-            }
-        }
-    }
-}
+#[cfg(test)]
+pub(crate) mod tests;

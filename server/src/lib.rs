@@ -20,7 +20,7 @@ use journal::Journal;
 use people::People;
 use rooms::Rooms;
 use std::time::SystemTime;
-use store::Store;
+use store::{Database, OpenError, Store};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use web::Site;
 
@@ -43,23 +43,25 @@ pub struct Server {
 }
 
 impl Server {
-    /// Opens the log and starts the tasks that keep it. Must be called on a tokio runtime.
-    pub fn new(config: &Serve) -> Server {
+    /// Opens the log and starts the tasks that keep it; fails where the data directory cannot be used. Must be called on
+    /// a tokio runtime.
+    pub fn open(config: &Serve) -> Result<Server, OpenError> {
         // The pages' own runtime. A second server in one process finds it there already.
         let _ = any_spawner::Executor::init_tokio();
         let (connections, workers) = (TaskTracker::new(), TaskTracker::new());
         let (stopping, idle) = (CancellationToken::new(), CancellationToken::new());
 
-        let store = Store::in_memory();
+        let database = Database::open(&config.data.directory)?;
+        let store = Store::new(database.clone());
         let rooms = Rooms::new(store.clone());
-        let (journal, writer) = Journal::open(store.clone(), rooms.clone());
+        let (journal, writer) = Journal::open(database, rooms.clone());
         workers.spawn(writer.run());
         workers.spawn(rooms.clone().announce_people(idle.clone()));
         workers.spawn(rooms.clone().sweep(idle.clone()));
 
         let chat = Chat::new(People::new(config.limits()), rooms, store, journal);
         let site = Site::new(chat, config.origins.clone(), connections.clone(), stopping.clone());
-        Server { router: web::router(site), connections, workers, stopping, idle }
+        Ok(Server { router: web::router(site), connections, workers, stopping, idle })
     }
 
     /// Serves until [`Stop::stop`] is called, then until every socket has said goodbye and everything accepted is kept.

@@ -1,11 +1,12 @@
-//! Reads the configuration, starts the server, waits for a signal, drains.
+//! Reads the configuration, then serves until a signal and drains, or looks after the log.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Error, Result, bail};
 use axum::serve::ListenerExt;
 use clap::Parser;
 use server::{
     Server,
     config::{Cli, Command, Serve},
+    store::{self, Report},
 };
 use std::{
     io::{self, IsTerminal, Write},
@@ -22,9 +23,18 @@ use tracing_subscriber::EnvFilter;
 const BACKLOG: u32 = 4_096;
 
 fn main() -> ExitCode {
-    let Command::Serve(config) = Cli::parse().into_command();
-    match run(&config) {
-        Ok(()) => ExitCode::SUCCESS,
+    let done = match Cli::parse().into_command() {
+        Command::Serve(config) => run(&config).map(|()| ExitCode::SUCCESS),
+        Command::Backup { data, to } => {
+            store::backup(&data.directory, &to).map(|report| tell(&report)).map_err(Error::from)
+        }
+        Command::Restore { data, from } => {
+            store::restore(&data.directory, &from).map(|report| tell(&report)).map_err(Error::from)
+        }
+        Command::Check { data } => store::check(&data.directory).map(|report| tell(&report)).map_err(Error::from),
+    };
+    match done {
+        Ok(code) => code,
         Err(error) => {
             eprintln!("taproom: {error:#}");
             ExitCode::FAILURE
@@ -32,11 +42,15 @@ fn main() -> ExitCode {
     }
 }
 
+/// Prints what was found in a database. Damage is a failure, for scripts that look at the exit code only.
+fn tell(report: &Report) -> ExitCode {
+    // A closed standard output is no reason to hide the result in the exit code.
+    let _ = writeln!(io::stdout(), "{report}");
+    if report.troubles.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
 fn run(config: &Serve) -> Result<()> {
     start_logging(config)?;
-    std::fs::create_dir_all(&config.data).with_context(|| {
-        format!("cannot use the data directory {}; choose another with --data or TAPROOM_DATA", config.data.display())
-    })?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("start the runtime")?;
     runtime.block_on(serve(config))
 }
@@ -65,7 +79,7 @@ async fn serve(config: &Serve) -> Result<()> {
     });
 
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    let server = Server::new(config);
+    let server = Server::open(config)?;
     let stop = server.stop_handle();
     let mut serving = std::pin::pin!(server.serve(listener));
     announce(&format!("http://{address}"));

@@ -12,7 +12,7 @@ use std::{
     collections::HashMap,
     sync::{
         Arc,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -28,7 +28,7 @@ const GUEST_TRIES: usize = 64;
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct VisitorId(pub Arc<str>);
 
-/// A person while connected.
+/// A person while connected. Random, so that it means nobody else later: messages are kept with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PersonId(pub(crate) u64);
 
@@ -59,7 +59,6 @@ pub struct People {
 
 struct Inner {
     limits: Limits,
-    next_id: AtomicU64,
     known: Mutex<Known>,
 }
 
@@ -89,7 +88,7 @@ pub struct Presence {
 impl People {
     /// Nobody yet. Everybody will be held to `limits`.
     pub fn new(limits: Limits) -> People {
-        People { inner: Arc::new(Inner { limits, next_id: AtomicU64::new(1), known: Mutex::default() }) }
+        People { inner: Arc::new(Inner { limits, known: Mutex::default() }) }
     }
 
     /// What a client must keep to.
@@ -107,7 +106,7 @@ impl People {
     }
 
     fn guest(&self, known: &mut Known, visitor: Option<VisitorId>) -> Arc<Person> {
-        let id = PersonId(self.inner.next_id.fetch_add(1, Ordering::Relaxed));
+        let id = PersonId(rand::random());
         let name = known.free_guest_name();
         known.names.insert(Skeleton::of(&name), id);
         let person = Arc::new(Person {

@@ -2,16 +2,18 @@
 
 mod presence;
 mod recent;
+mod replay;
 mod room;
 mod subscription;
 
 use crate::{
     people::PersonId,
-    store::{Store, TooManyRooms},
+    store::{Store, Unreadable},
 };
-use app::protocol::{Event, NickName, RoomName, ServerFrame, UserList};
+use app::protocol::{Epoch, Event, NickName, RoomName, Seq, ServerFrame, UserList};
 use bytes::Bytes;
 use parking_lot::Mutex;
+use replay::Replay;
 use room::Room;
 use std::{
     collections::{HashMap, HashSet},
@@ -29,8 +31,22 @@ use tokio_util::sync::CancellationToken;
 /// How often changes of who is here are told, in all rooms together.
 const ANNOUNCE_INTERVAL: Duration = Duration::from_millis(500);
 
-/// How often rooms that nobody is in are looked for.
+/// How often rooms that nobody is in, and quiet ones, are looked for.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
+
+/// Rooms that are open at once, at most.
+const MAX_ROOMS: usize = 100_000;
+
+/// Why somebody is not in a room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotEntered {
+    /// As many rooms are open as this server holds.
+    #[error("this server holds no more rooms")]
+    TooManyRooms,
+    /// Where the room stands could not be read.
+    #[error(transparent)]
+    Unreadable(#[from] Unreadable),
+}
 
 /// The rooms that somebody is in. Cloning is cheap.
 #[derive(Clone)]
@@ -40,6 +56,7 @@ pub struct Rooms {
 
 struct Inner {
     store: Store,
+    replay: Replay,
     open: Mutex<HashMap<RoomName, Arc<Room>>>,
     /// Rooms whose people changed since the last announcement.
     changed: Mutex<HashSet<RoomName>>,
@@ -62,6 +79,7 @@ impl Rooms {
     /// No rooms yet; their logs are read from `store`.
     pub fn new(store: Store) -> Rooms {
         let inner = Inner {
+            replay: Replay::new(store.clone()),
             store,
             open: Mutex::default(),
             changed: Mutex::default(),
@@ -71,6 +89,11 @@ impl Rooms {
         Rooms { inner: Arc::new(inner) }
     }
 
+    /// The life of the log that all rooms are in.
+    pub fn epoch(&self) -> &Epoch {
+        self.inner.store.epoch()
+    }
+
     /// Enters a room, reading on from a position. `wake` is notified whenever there may be something to read.
     pub async fn enter(
         &self,
@@ -78,20 +101,37 @@ impl Rooms {
         person: (PersonId, NickName),
         from: &From,
         wake: Arc<Notify>,
-    ) -> Result<Subscription, TooManyRooms> {
-        let room = self.registered(name);
-        if let Err(full) = room.open(&self.inner.store).await {
+    ) -> Result<Subscription, NotEntered> {
+        let room = self.registered(name)?;
+        if let Err(unreadable) = room.open(&self.inner.store).await {
             self.unregister(name, &room);
-            return Err(full);
+            return Err(unreadable.into());
         }
         let key = self.inner.next_key.fetch_add(1, Ordering::Relaxed);
-        let kept = self.inner.store.open(name).await?.head;
+        let kept = self.kept(&room, from).await?;
         Ok(Subscription::new(self.clone(), room, key, person, from, kept, wake))
     }
 
-    fn registered(&self, name: &RoomName) -> Arc<Room> {
+    fn registered(&self, name: &RoomName) -> Result<Arc<Room>, NotEntered> {
         let mut open = self.inner.open.lock();
-        open.entry(name.clone()).or_insert_with(|| Arc::new(Room::new(name.clone()))).clone()
+        if let Some(room) = open.get(name) {
+            return Ok(room.clone());
+        }
+        if open.len() >= MAX_ROOMS {
+            return Err(NotEntered::TooManyRooms);
+        }
+        let room = Arc::new(Room::new(name.clone()));
+        open.insert(name.clone(), room.clone());
+        Ok(room)
+    }
+
+    /// The newest position that the log has. The room's own head may be a moment behind it, which matters only to who
+    /// comes from further on: a page over HTTP has shown what the room is about to show.
+    async fn kept(&self, room: &Room, from: &From) -> Result<Seq, Unreadable> {
+        match from.after {
+            Some(after) if after > room.head() => self.inner.store.head(&room.name).await,
+            _ => Ok(room.head()),
+        }
     }
 
     /// Takes back a room that could not be opened, unless somebody else still tries to.
@@ -107,10 +147,29 @@ impl Rooms {
         self.inner.open.lock().get(name).cloned()
     }
 
-    /// Shows an event to everybody in its room. Only the journal's writer calls this, in the log's order.
-    pub(crate) fn publish(&self, name: &RoomName, event: &Event) {
+    /// Shows events to everybody in their rooms. Only the journal's writer calls this, in the log's order.
+    pub(crate) fn publish(&self, events: &[Event]) {
+        let mut by_room: HashMap<&RoomName, Vec<&Event>> = HashMap::new();
+        for event in events {
+            by_room.entry(event.room()).or_default().push(event);
+        }
+        for (name, events) in by_room {
+            if let Some(room) = self.find(name) {
+                let frame = |event: &&Event| (event.seq(), encode(&ServerFrame::from(Event::clone(event))));
+                room.publish(events.iter().map(frame).collect());
+            }
+        }
+    }
+
+    /// The rooms that are open now.
+    pub(crate) fn names(&self) -> Vec<RoomName> {
+        self.inner.open.lock().keys().cloned().collect()
+    }
+
+    /// A room's log has everything up to `head`, whether it was published or not.
+    pub(crate) fn raise(&self, name: &RoomName, head: Seq) {
         if let Some(room) = self.find(name) {
-            room.publish(event.seq(), encode(&ServerFrame::from(event.clone())));
+            room.raise(head);
         }
     }
 
@@ -142,22 +201,22 @@ impl Rooms {
         end.run_until_cancelled(announce).await;
     }
 
-    /// Closes rooms that nobody is in, and forgets those that have been so for long.
+    /// Closes rooms that nobody is in, and gives back what quiet ones hold.
     pub(crate) async fn sweep(self, end: CancellationToken) {
         let sweep = async {
             loop {
                 tokio::time::sleep(SWEEP_INTERVAL).await;
-                let forgotten = self.sweep_once();
-                tracing::debug!(forgotten, "looked for unused rooms");
+                self.sweep_once();
             }
         };
         end.run_until_cancelled(sweep).await;
     }
 
-    /// The lock is held throughout: whoever enters a room registers it first, so a room is either open or forgotten.
-    fn sweep_once(&self) -> usize {
+    fn sweep_once(&self) {
+        // The map is the only one that holds a room that nobody is in.
         let mut open = self.inner.open.lock();
         open.retain(|_, room| Arc::strong_count(room) > 1);
-        self.inner.store.forget_idle(|name| !open.contains_key(name))
+        open.values().for_each(|room| room.rest());
+        self.inner.replay.forget();
     }
 }

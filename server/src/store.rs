@@ -1,12 +1,18 @@
 //! Reading what was written: where a room stands, and pages of its log.
 
-mod memory;
+mod backup;
+mod check;
+mod database;
+pub(crate) mod history;
+mod migrations;
+mod readers;
 
-use crate::journal::{Draft, NotKept};
-use app::protocol::{Epoch, Event, Page, RoomName, Seq, Timestamp};
-pub(crate) use memory::Appended;
-use memory::MemoryLog;
-use std::{collections::VecDeque, sync::Arc};
+use app::protocol::{Epoch, Page, RoomName, Seq};
+pub use backup::{backup, restore};
+pub use check::{Report, check};
+pub use database::{Database, OpenError};
+use readers::Readers;
+use std::sync::Arc;
 
 /// The longest page, in events.
 pub const MAX_PAGE: usize = 200;
@@ -14,7 +20,12 @@ pub const MAX_PAGE: usize = 200;
 /// Answers questions about the log. Cloning is cheap.
 #[derive(Clone)]
 pub struct Store {
-    log: Arc<MemoryLog>,
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    epoch: Epoch,
+    readers: Readers,
 }
 
 /// Which part of a room's log to read.
@@ -30,73 +41,55 @@ pub enum Cut {
     Around(Seq),
 }
 
-/// Where a room's log stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Standing {
-    /// The life of the log.
-    pub epoch: Epoch,
-    /// The newest position.
-    pub head: Seq,
-}
-
-/// There are as many rooms as this server holds.
+/// The log could not be read; the operator finds the reason in the server's own log. It may work again later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("this server holds no more rooms")]
-pub struct TooManyRooms;
+#[error("the log cannot be read now")]
+pub struct Unreadable;
 
 impl Store {
-    /// An empty store, in memory.
-    pub fn in_memory() -> Store {
-        Store { log: Arc::new(MemoryLog::new()) }
+    /// Reads a database. Must be asked on a tokio runtime.
+    pub fn new(database: Database) -> Store {
+        let inner = Inner { epoch: database.epoch().clone(), readers: Readers::new(database) };
+        Store { inner: Arc::new(inner) }
     }
 
-    /// Where a room stands. From now on the room is held, until it is [forgotten](Store::forget_idle).
-    pub async fn open(&self, room: &RoomName) -> Result<Standing, TooManyRooms> {
-        self.log.open(room).map(|(epoch, head)| Standing { epoch, head }).ok_or(TooManyRooms)
+    /// The life of the log.
+    pub fn epoch(&self) -> &Epoch {
+        &self.inner.epoch
     }
 
-    /// A page of a room's log, in `Seq` order: at most `limit` events, [`MAX_PAGE`] at the most. A room that nobody
-    /// ever used has an empty page.
-    pub async fn page(&self, room: &RoomName, cut: Cut, limit: usize) -> Page {
-        let limit = limit.min(MAX_PAGE);
-        self.log.page(room, |events| {
-            let range = cut.range(events, limit);
-            events.range(range).cloned().collect()
-        })
+    /// The newest position that is kept in a room; zero when nothing was ever said there.
+    pub async fn head(&self, room: &RoomName) -> Result<Seq, Unreadable> {
+        let room = room.clone();
+        self.inner.readers.ask(move |connection| history::head(connection, &room)).await
     }
 
-    /// Forgets rooms that are empty of people, as the caller tells, and long unused. Answers how many.
-    pub(crate) fn forget_idle(&self, is_empty: impl Fn(&RoomName) -> bool) -> usize {
-        self.log.forget_idle(is_empty)
-    }
-
-    /// Writes a draft; only the journal calls this.
-    pub(crate) fn append(&self, draft: &Draft, sent: Timestamp) -> Result<Appended, NotKept> {
-        self.log.append(draft, sent)
+    /// A page of a room's log, in `Seq` order: at most `limit` events, [`MAX_PAGE`] at the most. A room in which
+    /// nothing was ever said has an empty page.
+    pub async fn page(&self, room: &RoomName, cut: Cut, limit: usize) -> Result<Page, Unreadable> {
+        let (asked, limit) = (room.clone(), limit.min(MAX_PAGE) as u64);
+        let answer = self.inner.readers.ask(move |connection| history::page(connection, &asked, cut, limit)).await;
+        let (head, events) = answer?;
+        Ok(Page { room: room.clone(), epoch: self.epoch().clone(), head, events })
     }
 }
 
 impl Cut {
-    /// The indices of this cut in a dense run of events.
-    fn range(self, events: &VecDeque<Event>, limit: usize) -> std::ops::Range<usize> {
-        let count = events.len();
-        let (from, to) = match self {
-            Cut::Newest => (count.saturating_sub(limit), count),
-            Cut::Before(seq) => {
-                let end = events.partition_point(|event| event.seq() < seq);
-                (end.saturating_sub(limit), end)
-            }
-            Cut::After(seq) => {
-                let start = events.partition_point(|event| event.seq() <= seq);
-                (start, start + limit)
-            }
+    /// The first and the last position of this cut in a log that has every position up to `head`; an empty one has its
+    /// last before its first.
+    fn positions(self, head: Seq, limit: u64) -> (Seq, Seq) {
+        let ending_at = |last: u64| (last.saturating_sub(limit) + 1, last);
+        let starting_at = |first: u64| (first, head.0.min(first.saturating_add(limit).saturating_sub(1)));
+        let (first, last) = match self {
+            Cut::Newest => ending_at(head.0),
+            Cut::Before(seq) => ending_at(head.0.min(seq.0.saturating_sub(1))),
+            Cut::After(seq) => starting_at(seq.0.min(head.0) + 1),
             Cut::Around(seq) => {
-                let middle = events.partition_point(|event| event.seq() < seq);
-                let start = middle.saturating_sub(limit / 2).min(count.saturating_sub(limit));
-                (start, start + limit)
+                let latest = head.0.saturating_sub(limit) + 1;
+                starting_at(seq.0.saturating_sub(limit / 2).clamp(1, latest))
             }
         };
-        from..to.min(count)
+        (Seq(first), Seq(last))
     }
 }
 

@@ -125,10 +125,15 @@ fn simulate(seed: u64, cursor: Cursor) -> Vec<Screen> {
         .tcp_capacity(4_096)
         .enable_random_order()
         .build();
-    sim.host("server", || async {
-        let listener = Simulated(turmoil::net::TcpListener::bind("0.0.0.0:3000").await?);
-        Server::new(&Serve::default()).serve(listener).await;
-        Ok(())
+    let data = folder();
+    let config = Serve { data: data.path().into(), ..Serve::default() };
+    sim.host("server", move || {
+        let config = config.clone();
+        async move {
+            let listener = Simulated(turmoil::net::TcpListener::bind("0.0.0.0:3000").await?);
+            Server::open(&config)?.serve(listener).await;
+            Ok(())
+        }
     });
     let screens = Arc::new(Mutex::new(vec![Screen::default(); BROWSERS]));
     for number in 0..BROWSERS {
@@ -143,6 +148,14 @@ fn simulate(seed: u64, cursor: Cursor) -> Vec<Screen> {
     sim.client("weather", weather(StdRng::seed_from_u64(seed << 8 | 0xff)));
     sim.run().expect("every browser ends by itself");
     Arc::into_inner(screens).expect("every browser has ended").into_inner()
+}
+
+/// Where a server of the simulation keeps its log: in memory where the system has that. What a disk does to a log is
+/// tested elsewhere.
+fn folder() -> tempfile::TempDir {
+    let memory = std::path::Path::new("/dev/shm");
+    let made = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
+    made.expect("a folder can be made")
 }
 
 /// Now and then a link drops everything for a while, so that connections hang half open.

@@ -1,7 +1,7 @@
 //! Gathering what the first HTML of a room shows.
 
 use crate::{
-    backend::Backend,
+    backend::{Backend, Unreadable},
     client::first_page::{RoomPage, Theme},
     protocol::{NickName, RoomName},
 };
@@ -14,8 +14,8 @@ impl RoomPage {
         me: Option<NickName>,
         theme: Theme,
         build: &str,
-    ) -> RoomPage {
-        let page = backend.newest(&room, RoomPage::EVENTS).await;
-        RoomPage { page, users: backend.present(&room), me, theme, build: build.to_owned() }
+    ) -> Result<RoomPage, Unreadable> {
+        let page = backend.newest(&room, RoomPage::EVENTS).await?;
+        Ok(RoomPage { page, users: backend.present(&room), me, theme, build: build.to_owned() })
     }
 }

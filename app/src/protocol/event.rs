@@ -12,6 +12,13 @@ pub enum Event {
 }
 
 impl Event {
+    /// The room it happened in.
+    pub fn room(&self) -> &RoomName {
+        match self {
+            Event::Chat(chat) => &chat.room,
+        }
+    }
+
     /// The event's position in its room's log.
     pub fn seq(&self) -> Seq {
         match self {

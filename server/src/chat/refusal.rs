@@ -1,6 +1,10 @@
 //! Why something was not done, and the words for it.
 
-use crate::{journal::NotKept, people::NameTaken, store::TooManyRooms};
+use crate::{
+    journal::{NotKept, Trouble},
+    people::NameTaken,
+    rooms::NotEntered,
+};
 use app::protocol::{BadName, ErrorCode, ErrorFrame, NickName};
 use std::time::Duration;
 
@@ -17,6 +21,10 @@ pub enum Refusal {
     },
     /// More is waiting to be written than the queue holds.
     Busy,
+    /// The disk did not take it, as far as is known.
+    Unwritable(Trouble),
+    /// The room's log cannot be read now.
+    Unreadable,
     /// The message's id belongs to somebody else.
     SomebodyElsesId,
     /// The name is somebody's, or looks like it.
@@ -36,7 +44,7 @@ impl From<NotKept> for Refusal {
         match reason {
             NotKept::Busy => Refusal::Busy,
             NotKept::SomebodyElses => Refusal::SomebodyElsesId,
-            NotKept::TooManyRooms => Refusal::TooManyRooms,
+            NotKept::Unwritable(trouble) => Refusal::Unwritable(trouble),
         }
     }
 }
@@ -53,9 +61,12 @@ impl From<BadName> for Refusal {
     }
 }
 
-impl From<TooManyRooms> for Refusal {
-    fn from(_: TooManyRooms) -> Refusal {
-        Refusal::TooManyRooms
+impl From<NotEntered> for Refusal {
+    fn from(reason: NotEntered) -> Refusal {
+        match reason {
+            NotEntered::TooManyRooms => Refusal::TooManyRooms,
+            NotEntered::Unreadable(_) => Refusal::Unreadable,
+        }
     }
 }
 
@@ -65,6 +76,8 @@ impl Refusal {
         match self {
             Refusal::TooFast { retry_in } => later(ErrorCode::TooFast, "You are sending too fast.", retry_in),
             Refusal::Busy => later(ErrorCode::Busy, "The server has a lot to write.", BUSY_RETRY),
+            Refusal::Unwritable(trouble) => later(ErrorCode::Busy, words(trouble), BUSY_RETRY),
+            Refusal::Unreadable => later(ErrorCode::Busy, "The server cannot read this room now.", BUSY_RETRY),
             Refusal::SomebodyElsesId => {
                 ErrorFrame::new(ErrorCode::NotAllowed, "Another person's message has this Id. Send it with a new one.")
             }
@@ -78,6 +91,14 @@ impl Refusal {
                 ErrorFrame::new(ErrorCode::TooManyRooms, "These are as many rooms as can be open. Leave one first.")
             }
         }
+    }
+}
+
+fn words(trouble: Trouble) -> &'static str {
+    match trouble {
+        Trouble::Full => "The server's disk is full, so it cannot keep this message.",
+        Trouble::Locked => "Another program on the server has locked the database, so it cannot keep this message.",
+        Trouble::Failing => "The server's disk fails, so it cannot keep this message.",
     }
 }
 

@@ -10,7 +10,7 @@ use crate::{
     journal::Kept,
     people::{Called, Presence, VisitorId},
     rooms::{From, MAX_READ_BYTES, Subscription, encode},
-    store::Cut,
+    store::Unreadable,
 };
 use app::protocol::{
     self, Ack, BadName, ClientFrame, ErrorFrame, Kind, MAX_ROOMS_PER_SOCKET, MessageId, NickName, Pong, RoomName, Seq,
@@ -173,7 +173,10 @@ impl Connection {
 
     async fn say_everything(&mut self) -> ControlFlow<Ending> {
         loop {
-            let frames = self.gather().await;
+            let frames = match self.gather().await {
+                Ok(frames) => frames,
+                Err(Unreadable) => return ControlFlow::Break(Ending::Unreadable),
+            };
             if frames.is_empty() {
                 return ControlFlow::Continue(());
             }
@@ -195,7 +198,7 @@ impl Connection {
 
     /// What this connection is behind on: answers first, then in each room who is there and the next stretch of log.
     /// Bounded: what does not fit comes with the next call, which begins with another room.
-    async fn gather(&mut self) -> Vec<Bytes> {
+    async fn gather(&mut self) -> Result<Vec<Bytes>, Unreadable> {
         let mut frames = std::mem::take(&mut self.answers);
         let mut bytes = 0;
         for _ in 0..self.rooms.len() {
@@ -203,11 +206,11 @@ impl Connection {
                 break;
             }
             self.turn_of = (self.turn_of + 1) % self.rooms.len();
-            let read = self.rooms[self.turn_of].catch_up(&self.chat.store).await;
+            let read = self.rooms[self.turn_of].catch_up().await?;
             bytes += read.iter().map(Bytes::len).sum::<usize>();
             frames.extend(read);
         }
-        frames
+        Ok(frames)
     }
 
     fn answer(&mut self, frame: &ServerFrame) {
@@ -229,7 +232,7 @@ impl Connection {
         }
     }
 
-    fn answer_status(&mut self, room: RoomName, epoch: protocol::Epoch, head: Seq) {
+    fn answer_status(&mut self, room: RoomName, head: Seq) {
         let Called { name, named } = self.called.borrow().clone();
         let status = Status {
             socket: self.id.clone(),
@@ -237,7 +240,7 @@ impl Connection {
             named,
             room,
             head,
-            epoch,
+            epoch: self.chat.rooms.epoch().clone(),
             protocol: protocol::VERSION,
             limits: self.chat.people.limits(),
             time: crate::now(),
@@ -330,7 +333,7 @@ impl Connection {
     async fn join(&mut self, name: RoomName, from: &From) -> Result<(), Refusal> {
         let place = match self.place_of(Some(&name)) {
             Ok(place) => {
-                self.rooms[place].move_to(&self.chat.store, from).await?;
+                self.rooms[place].move_to(from).await?;
                 place
             }
             Err(_) if self.rooms.len() >= MAX_ROOMS_PER_SOCKET => return Err(Refusal::TooManyRooms),
@@ -340,8 +343,8 @@ impl Connection {
             }
         };
         let room = &self.rooms[place];
-        let (epoch, head) = (room.epoch(), room.began());
-        self.answer_status(name, epoch, head);
+        let head = room.began();
+        self.answer_status(name, head);
         Ok(())
     }
 
@@ -359,15 +362,15 @@ impl Connection {
             room.rename(name.clone());
         }
         match self.rooms.first() {
-            Some(room) => self.answer_status(room.room().clone(), room.epoch(), room.head()),
+            Some(room) => self.answer_status(room.room().clone(), room.head()),
             None => self.answer_status_outside(RoomName::default()).await,
         }
     }
 
     /// Tells who this is, and where a room stands that the connection is not in.
     async fn answer_status_outside(&mut self, room: RoomName) {
-        let page = self.chat.store.page(&room, Cut::Newest, 0).await;
-        self.answer_status(room, page.epoch, page.head);
+        let head = self.chat.store.head(&room).await.unwrap_or(Seq::ZERO);
+        self.answer_status(room, head);
     }
 
     fn take_name(&self, name: Result<NickName, BadName>) -> Result<(), Refusal> {

@@ -17,6 +17,8 @@ pub(super) enum Ending {
     Misuse,
     /// A frame that this protocol does not have: the code says which kind.
     BadFrame(u16),
+    /// The log could not be read on.
+    Unreadable,
     /// The server stops.
     Restarting,
 }
@@ -26,7 +28,7 @@ impl Ending {
     pub(super) fn leaves_time_to_answer(self) -> bool {
         match self {
             // Who has closed only their own half still hears.
-            Ending::Misuse | Ending::BadFrame(_) | Ending::Restarting | Ending::Lost => true,
+            Ending::Misuse | Ending::BadFrame(_) | Ending::Unreadable | Ending::Restarting | Ending::Lost => true,
             Ending::Left | Ending::Silent | Ending::TooSlow => false,
         }
     }
@@ -39,6 +41,7 @@ impl Ending {
             Ending::TooSlow => Some((close::TOO_SLOW, "too slow: come back with your cursor")),
             Ending::Misuse => Some((close::MISUSE, "ten bad frames in a row")),
             Ending::BadFrame(code) => Some((code, words(code))),
+            Ending::Unreadable => Some((close::INTERNAL, "the log cannot be read now: come back with your cursor")),
             Ending::Restarting => Some((close::RESTARTING, "restarting: come back in a moment")),
         }
     }

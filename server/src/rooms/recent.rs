@@ -13,8 +13,13 @@ const MAX_BYTES: usize = 1024 * 1024;
 /// The newest part of a room's log.
 #[derive(Debug)]
 pub(super) enum Recent {
-    /// The room is being opened and its head is not known yet. Everything published meanwhile.
-    Opening(Vec<(Seq, Bytes)>),
+    /// The room is being opened and its head is not known yet.
+    Opening {
+        /// What was published meanwhile.
+        early: Vec<(Seq, Bytes)>,
+        /// The head is not below this.
+        at_least: Seq,
+    },
     /// Every event with a position after `base`. Older ones are in the store.
     Open {
         /// The position before the first frame.
@@ -28,32 +33,35 @@ pub(super) enum Recent {
 
 impl Recent {
     pub(super) fn opening() -> Recent {
-        Recent::Opening(Vec::new())
+        Recent::Opening { early: Vec::new(), at_least: Seq::ZERO }
     }
 
     /// The store's head is known. Events that were committed before it was read are in the store already; what was
     /// published later follows it without a hole, because the room was registered first.
     pub(super) fn open_at(&mut self, head: Seq) {
-        let Recent::Opening(early) =
-            std::mem::replace(self, Recent::Open { base: head, frames: VecDeque::new(), bytes: 0 })
-        else {
+        let Recent::Opening { early, at_least } = std::mem::replace(self, Recent::empty_after(head)) else {
             unreachable!("a room is opened once");
         };
+        self.raise(at_least);
         for (seq, frame) in early {
             self.push(seq, frame);
         }
     }
 
-    /// Adds a frame. One that the store's head already counted is ignored.
+    /// Adds a frame. One that the store's head already counted is ignored. Where some before it are missing, because
+    /// their commit was not heard of, this begins anew with it: readers find the missing ones in the store.
     pub(super) fn push(&mut self, seq: Seq, frame: Bytes) {
         match self {
-            Recent::Opening(early) => early.push((seq, frame)),
+            Recent::Opening { early, .. } => early.push((seq, frame)),
             Recent::Open { base, frames, bytes } => {
                 let head = Seq(base.0 + frames.len() as u64);
                 if seq <= head {
                     return;
                 }
-                debug_assert_eq!(seq, head.next(), "the journal publishes without holes");
+                if seq != head.next() {
+                    (*base, *bytes) = (seq.previous(), 0);
+                    frames.clear();
+                }
                 *bytes += frame.len();
                 frames.push_back(frame);
                 while frames.len() > MAX_FRAMES || (*bytes > MAX_BYTES && frames.len() > 1) {
@@ -64,10 +72,30 @@ impl Recent {
         }
     }
 
+    /// The store has everything up to `head`.
+    pub(super) fn raise(&mut self, head: Seq) {
+        match self {
+            Recent::Opening { at_least, .. } => *at_least = head.max(*at_least),
+            Recent::Open { .. } if head > self.head() => *self = Recent::empty_after(head),
+            Recent::Open { .. } => {}
+        }
+    }
+
+    /// Lets go of all frames. Whoever still wants one finds it in the store.
+    pub(super) fn forget(&mut self) {
+        if let Recent::Open { .. } = self {
+            *self = Recent::empty_after(self.head());
+        }
+    }
+
+    fn empty_after(base: Seq) -> Recent {
+        Recent::Open { base, frames: VecDeque::new(), bytes: 0 }
+    }
+
     /// The newest position.
     pub(super) fn head(&self) -> Seq {
         match self {
-            Recent::Opening(_) => Seq::ZERO,
+            Recent::Opening { .. } => Seq::ZERO,
             Recent::Open { base, frames, .. } => Seq(base.0 + frames.len() as u64),
         }
     }
@@ -80,14 +108,19 @@ impl Recent {
             return None;
         }
         let skip = usize::try_from(cursor.distance_from(*base)).ok()?;
-        let mut bytes = 0;
-        let within = |frame: &&Bytes| {
-            let first = bytes == 0;
-            bytes += frame.len();
-            first || bytes <= max_bytes
-        };
-        Some(frames.iter().skip(skip).take(max_frames).take_while(within).cloned().collect())
+        Some(within(frames.iter().skip(skip).take(max_frames), max_bytes))
     }
+}
+
+/// The first frames, up to about `max_bytes`, and one at least where there is one.
+pub(super) fn within<'a>(frames: impl Iterator<Item = &'a Bytes>, max_bytes: usize) -> Vec<Bytes> {
+    let mut bytes = 0;
+    let fits = |frame: &&Bytes| {
+        let first = bytes == 0;
+        bytes += frame.len();
+        first || bytes <= max_bytes
+    };
+    frames.take_while(fits).cloned().collect()
 }
 
 #[cfg(test)]
@@ -111,6 +144,27 @@ mod tests {
         assert_eq!(recent.after(Seq(5), 10, 1_000), Some(vec![frame(6), frame(7)]));
         assert_eq!(recent.after(Seq(7), 10, 1_000), Some(vec![]));
         assert_eq!(recent.after(Seq(4), 10, 1_000), None, "the store has these");
+    }
+
+    #[test]
+    fn where_some_are_missing_it_begins_anew_and_leaves_them_to_the_store() {
+        let mut recent = Recent::opening();
+        recent.open_at(Seq(3));
+        recent.push(Seq(4), frame(4));
+        recent.push(Seq(7), frame(7));
+        assert_eq!(recent.after(Seq(4), 10, 1_000), None, "5 and 6 are in the store");
+        assert_eq!(recent.after(Seq(6), 10, 1_000), Some(vec![frame(7)]));
+        recent.raise(Seq(6));
+        assert_eq!(recent.head(), Seq(7), "never back");
+        recent.raise(Seq(9));
+        assert_eq!((recent.head(), recent.after(Seq(8), 10, 1_000)), (Seq(9), None));
+        let mut opening = Recent::opening();
+        opening.raise(Seq(6));
+        opening.open_at(Seq(5));
+        assert_eq!(opening.head(), Seq(6), "the head was read a moment too early");
+        recent.push(Seq(10), frame(10));
+        recent.forget();
+        assert_eq!((recent.head(), recent.after(Seq(9), 10, 1_000)), (Seq(10), None));
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! One open room: its newest frames, the people in it, and who wants to hear of it.
 
 use super::{presence::Presence, recent::Recent};
-use crate::store::{Standing, Store, TooManyRooms};
-use app::protocol::{Epoch, RoomName, Seq, UserList};
+use crate::store::{Store, Unreadable};
+use app::protocol::{RoomName, Seq, UserList};
 use bytes::Bytes;
 use parking_lot::{Mutex, RwLock};
 use std::{
@@ -18,10 +18,13 @@ use tokio::sync::{Notify, OnceCell};
 #[derive(Debug)]
 pub(super) struct Room {
     pub(super) name: RoomName,
-    epoch: OnceCell<Epoch>,
+    /// Set when the room is open.
+    opened: OnceCell<()>,
     recent: RwLock<Recent>,
     /// The newest position, as `recent` has it, readable without its lock. Zero until the room is open.
     head: AtomicU64,
+    /// What `head` was when the housekeeper last came by.
+    rested_at: AtomicU64,
     pub(super) presence: Mutex<Presence>,
     /// The connections that are in this room, by their key.
     listeners: Mutex<HashMap<u64, Arc<Notify>>>,
@@ -31,9 +34,10 @@ impl Room {
     pub(super) fn new(name: RoomName) -> Room {
         Room {
             name,
-            epoch: OnceCell::new(),
+            opened: OnceCell::new(),
             recent: RwLock::new(Recent::opening()),
             head: AtomicU64::new(0),
+            rested_at: AtomicU64::new(0),
             presence: Mutex::default(),
             listeners: Mutex::default(),
         }
@@ -43,34 +47,50 @@ impl Room {
     ///
     /// The order matters: this room is registered, so publishes reach it already. Only then is the committed head
     /// read. An event that falls between is in the store, in `recent`, or in both, and `recent` knows by its `Seq`.
-    pub(super) async fn open(&self, store: &Store) -> Result<&Epoch, TooManyRooms> {
+    pub(super) async fn open(&self, store: &Store) -> Result<(), Unreadable> {
         let open = || async {
-            let Standing { epoch, head } = store.open(&self.name).await?;
-            let mut recent = self.recent.write();
-            recent.open_at(head);
-            self.head.store(recent.head().0, Ordering::Release);
-            Ok(epoch)
+            let head = store.head(&self.name).await?;
+            self.change(|recent| recent.open_at(head));
+            Ok(())
         };
-        self.epoch.get_or_try_init(open).await
-    }
-
-    /// Which life of the log this is; empty until the room is open.
-    pub(super) fn epoch(&self) -> Epoch {
-        self.epoch.get().cloned().unwrap_or_else(|| Epoch("".into()))
+        self.opened.get_or_try_init(open).await.copied()
     }
 
     pub(super) fn head(&self) -> Seq {
         Seq(self.head.load(Ordering::Acquire))
     }
 
-    /// Shows an event to everybody in the room.
-    pub(super) fn publish(&self, seq: Seq, frame: Bytes) {
-        {
-            let mut recent = self.recent.write();
-            recent.push(seq, frame);
-            self.head.store(recent.head().0, Ordering::Release);
-        }
+    /// Shows events to everybody in the room.
+    pub(super) fn publish(&self, frames: Vec<(Seq, Bytes)>) {
+        self.change(|recent| {
+            for (seq, frame) in frames {
+                recent.push(seq, frame);
+            }
+        });
         self.wake_all();
+    }
+
+    /// The store has everything up to `head`, whether it was published or not.
+    pub(super) fn raise(&self, head: Seq) {
+        if head > self.head() {
+            self.change(|recent| recent.raise(head));
+            self.wake_all();
+        }
+    }
+
+    /// Gives back the memory of a room in which nothing was said since the last time. What is asked for again comes
+    /// from the store.
+    pub(super) fn rest(&self) {
+        let head = self.head();
+        if self.rested_at.swap(head.0, Ordering::Relaxed) == head.0 {
+            self.change(Recent::forget);
+        }
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Recent)) {
+        let mut recent = self.recent.write();
+        change(&mut recent);
+        self.head.store(recent.head().0, Ordering::Release);
     }
 
     pub(super) fn recent_after(&self, cursor: Seq, max_frames: usize, max_bytes: usize) -> Option<Vec<Bytes>> {

@@ -1,10 +1,7 @@
 //! One connection's place in one room: a cursor into the log, and a seat among the people.
 
-use super::{Rooms, encode, room::Room};
-use crate::{
-    people::PersonId,
-    store::{Cut, Store, TooManyRooms},
-};
+use super::{NotEntered, Rooms, encode, room::Room};
+use crate::{people::PersonId, store::Unreadable};
 use app::protocol::{Epoch, Gap, NickName, RoomName, Seq, ServerFrame};
 use bytes::Bytes;
 use std::{sync::Arc, time::Duration};
@@ -63,7 +60,7 @@ impl Subscription {
         room.listen(key, wake);
         room.presence.lock().enter(person.0, person.1);
         rooms.people_changed(&room.name);
-        let (began, cursor) = start(&room, from, kept);
+        let (began, cursor) = start(&rooms, &room, from, kept);
         Subscription { room, rooms, key, person: person.0, began, cursor, listed: None, next_list: Instant::now() }
     }
 
@@ -73,8 +70,8 @@ impl Subscription {
     }
 
     /// The life of the room's log.
-    pub fn epoch(&self) -> Epoch {
-        self.room.epoch()
+    pub fn epoch(&self) -> &Epoch {
+        self.rooms.epoch()
     }
 
     /// The newest position in the room.
@@ -88,9 +85,9 @@ impl Subscription {
     }
 
     /// Reads on from somewhere else, and hears again who is here.
-    pub async fn move_to(&mut self, store: &Store, from: &From) -> Result<(), TooManyRooms> {
-        let kept = store.open(&self.room.name).await?.head;
-        (self.began, self.cursor) = start(&self.room, from, kept);
+    pub async fn move_to(&mut self, from: &From) -> Result<(), NotEntered> {
+        let kept = self.rooms.kept(&self.room, from).await?;
+        (self.began, self.cursor) = start(&self.rooms, &self.room, from, kept);
         self.listed = None;
         self.next_list = Instant::now();
         Ok(())
@@ -98,7 +95,7 @@ impl Subscription {
 
     /// The next frames for this reader: who is here, if that changed, then what comes after the cursor, which moves
     /// behind it. Empty when there is nothing new.
-    pub async fn catch_up(&mut self, store: &Store) -> Vec<Bytes> {
+    pub async fn catch_up(&mut self) -> Result<Vec<Bytes>, Unreadable> {
         let mut frames: Vec<Bytes> = self.list().into_iter().collect();
         if self.cursor < self.room.head() {
             match self.room.recent_after(self.cursor, MAX_READ_FRAMES, MAX_READ_BYTES) {
@@ -106,32 +103,22 @@ impl Subscription {
                     self.cursor = Seq(self.cursor.0 + recent.len() as u64);
                     frames.extend(recent);
                 }
-                None => frames.extend(self.replay(store).await),
+                None => frames.extend(self.replay().await?),
             }
         }
-        frames
+        Ok(frames)
     }
 
-    /// What the room's recent frames do not reach: the next page from the store, or a `Gap` where it is too much to
-    /// replay or no longer kept.
-    async fn replay(&mut self, store: &Store) -> Vec<Bytes> {
+    /// What the room's recent frames do not reach: the next stretch from the store, or a `Gap` where it is too much to
+    /// replay.
+    async fn replay(&mut self) -> Result<Vec<Bytes>, Unreadable> {
         let head = self.room.head();
         if head.distance_from(self.cursor) > MAX_REPLAY {
-            return vec![self.gap(Seq(head.0 - AFTER_GAP), head)];
+            return Ok(vec![self.gap(Seq(head.0 - AFTER_GAP), head)]);
         }
-        let page = store.page(&self.room.name, Cut::After(self.cursor), MAX_READ_FRAMES).await;
-        // What is committed and not published yet waits for its turn.
-        let events: Vec<_> = page.events.into_iter().filter(|event| event.seq() <= head).collect();
-        let first = events.first().map_or(head.next(), |event| event.seq());
-        let mut frames = Vec::with_capacity(events.len() + 1);
-        if first > self.cursor.next() {
-            frames.push(self.gap(first.previous(), head));
-        }
-        for event in events {
-            self.cursor = event.seq();
-            frames.push(encode(&ServerFrame::from(event)));
-        }
-        frames
+        let frames = self.rooms.inner.replay.after(&self.room.name, self.cursor, head, MAX_READ_BYTES).await?;
+        self.cursor = Seq(self.cursor.0 + frames.len() as u64);
+        Ok(frames)
     }
 
     fn gap(&mut self, to: Seq, head: Seq) -> Bytes {
@@ -168,11 +155,11 @@ impl Subscription {
 /// Where the room stands and where reading begins. A position of another life of the log means nothing here: the new
 /// log is read from its beginning. A position that the log has not reached cannot be read after; its reader gets what
 /// comes. The log has reached what is `kept`: a page over HTTP may have shown an event that the room shows in a moment.
-fn start(room: &Room, from: &From, kept: Seq) -> (Seq, Seq) {
+fn start(rooms: &Rooms, room: &Room, from: &From, kept: Seq) -> (Seq, Seq) {
     let head = room.head();
     let cursor = match from {
         From { after: None, .. } => head,
-        From { epoch: Some(epoch), .. } if *epoch != room.epoch() => Seq::ZERO,
+        From { epoch: Some(epoch), .. } if epoch != rooms.epoch() => Seq::ZERO,
         From { after: Some(after), .. } => (*after).min(head.max(kept)),
     };
     (head.max(cursor), cursor)
@@ -189,27 +176,7 @@ impl Drop for Subscription {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        journal::{AuthorKey, Draft},
-        store::Appended,
-    };
-    use app::protocol::{Event, Kind, MessageId, SocketId, Text, Timestamp};
-
-    fn append(store: &Store, id: u64) -> Event {
-        let draft = Draft {
-            room: RoomName::default(),
-            author: AuthorKey { person: 1, lasting: "ada".into() },
-            name: NickName::parse("ada").expect("a good name"),
-            socket: SocketId("socket".into()),
-            id: MessageId::new(0, id.into()),
-            text: Text::parse("hello").expect("a good text"),
-            kind: Kind::Speech,
-        };
-        match store.append(&draft, Timestamp(id)) {
-            Ok(Appended::New(event)) => event,
-            _ => panic!("it is new"),
-        }
-    }
+    use crate::journal::tests::Log;
 
     async fn enter(rooms: &Rooms, after: u64) -> Subscription {
         let person = (PersonId(1), NickName::parse("ada").expect("a good name"));
@@ -217,67 +184,93 @@ mod tests {
         rooms.enter(&RoomName::default(), person, &from, Arc::default()).await.expect("there is place")
     }
 
-    async fn read(subscription: &mut Subscription, store: &Store) -> Vec<ServerFrame> {
-        let frames = subscription.catch_up(store).await;
+    async fn read(subscription: &mut Subscription) -> Vec<ServerFrame> {
+        let frames = subscription.catch_up().await.expect("it can be read");
         frames.iter().map(|frame| serde_json::from_slice(frame).expect("a frame")).collect()
     }
 
-    fn seq(frame: &ServerFrame) -> Option<u64> {
-        match frame {
+    async fn read_seqs(subscription: &mut Subscription) -> Vec<u64> {
+        let seq = |frame: &ServerFrame| match frame {
             ServerFrame::Chat(chat) => Some(chat.seq.0),
             _ => None,
-        }
+        };
+        read(subscription).await.iter().filter_map(seq).collect()
     }
 
     #[tokio::test]
     async fn what_is_kept_and_not_shown_yet_is_not_read_early() {
-        let store = Store::in_memory();
-        let rooms = Rooms::new(store.clone());
-        for id in 1..=3 {
-            append(&store, id);
-        }
+        let mut log = Log::new();
+        let rooms = Rooms::new(log.store.clone());
+        log.say_many("default", 3);
         let mut reader = enter(&rooms, 0).await;
-        let late = append(&store, 4);
-        let read_now = read(&mut reader, &store).await;
-        assert_eq!(read_now.iter().filter_map(seq).collect::<Vec<_>>(), [1, 2, 3]);
-        assert!(read(&mut reader, &store).await.is_empty());
-        rooms.publish(&RoomName::default(), &late);
-        assert_eq!(read(&mut reader, &store).await.iter().filter_map(seq).collect::<Vec<_>>(), [4]);
+        let late = log.say("default", 4);
+        assert_eq!(read_seqs(&mut reader).await, [1, 2, 3]);
+        assert!(read(&mut reader).await.is_empty());
+        rooms.publish(&[late]);
+        assert_eq!(read_seqs(&mut reader).await, [4]);
     }
 
     #[tokio::test]
     async fn what_a_page_showed_already_is_not_sent_again_when_the_room_shows_it() {
-        let store = Store::in_memory();
-        let rooms = Rooms::new(store.clone());
-        append(&store, 1);
+        let mut log = Log::new();
+        let rooms = Rooms::new(log.store.clone());
+        log.say("default", 1);
         let mut early = enter(&rooms, 1).await;
-        let late = append(&store, 2);
+        let late = log.say("default", 2);
         let mut reader = enter(&rooms, 2).await;
-        early.move_to(&store, &From { after: Some(Seq(2)), epoch: None }).await.expect("there is place");
-        rooms.publish(&RoomName::default(), &late);
-        let next = append(&store, 3);
-        rooms.publish(&RoomName::default(), &next);
+        early.move_to(&From { after: Some(Seq(2)), epoch: None }).await.expect("there is place");
+        rooms.publish(&[late]);
+        let next = log.say("default", 3);
+        rooms.publish(&[next]);
         for one in [&mut reader, &mut early] {
             assert_eq!(one.began(), Seq(2));
-            assert_eq!(read(one, &store).await.iter().filter_map(seq).collect::<Vec<_>>(), [3]);
+            assert_eq!(read_seqs(one).await, [3]);
         }
     }
 
     #[tokio::test]
-    async fn what_was_forgotten_while_somebody_read_is_a_gap() {
-        let store = Store::in_memory();
-        let rooms = Rooms::new(store.clone());
-        for id in 1..=MAX_REPLAY {
-            append(&store, id);
+    async fn whoever_is_far_behind_reads_on_page_by_page_while_live_goes_on() {
+        let mut log = Log::new();
+        let rooms = Rooms::new(log.store.clone());
+        log.say_many("default", 600);
+        let mut reader = enter(&rooms, 7).await;
+        let mut seen = Vec::new();
+        for live in 601..=620 {
+            let event = log.say("default", live);
+            rooms.publish(&[event]);
+            seen.extend(read_seqs(&mut reader).await);
         }
+        assert_eq!(seen, (8..=620).collect::<Vec<_>>());
+    }
+
+    #[tokio::test]
+    async fn a_commit_that_was_not_heard_of_is_read_when_the_room_learns_of_it() {
+        let mut log = Log::new();
+        let rooms = Rooms::new(log.store.clone());
+        log.say_many("default", 2);
+        let mut reader = enter(&rooms, 2).await;
+        log.say("default", 3);
+        rooms.raise(&RoomName::default(), Seq(3));
+        assert_eq!(read_seqs(&mut reader).await, [3]);
+        log.say("default", 4);
+        let fifth = log.say("default", 5);
+        rooms.publish(&[fifth]);
+        assert_eq!(read_seqs(&mut reader).await, [4, 5], "a hole in what is published is read from the store");
+    }
+
+    #[tokio::test]
+    async fn a_quiet_room_gives_back_its_frames_and_readers_lose_nothing() {
+        let mut log = Log::new();
+        let rooms = Rooms::new(log.store.clone());
         let mut reader = enter(&rooms, 0).await;
-        // The oldest five make place for what is not shown yet.
         for id in 1..=5 {
-            append(&store, MAX_REPLAY + id);
+            let event = log.say("default", id);
+            rooms.publish(&[event]);
         }
-        let frames = read(&mut reader, &store).await;
-        let expected = Gap { room: RoomName::default(), from: Seq(1), to: Seq(5), head: Seq(MAX_REPLAY) };
-        assert!(frames.contains(&ServerFrame::Gap(expected)), "{:?}", frames.first());
-        assert_eq!(frames.iter().find_map(seq), Some(6));
+        assert!(reader.room.recent_after(Seq(0), 1, 1).is_some());
+        rooms.sweep_once();
+        rooms.sweep_once();
+        assert!(reader.room.recent_after(Seq(0), 1, 1).is_none(), "nothing was said between two looks");
+        assert_eq!(read_seqs(&mut reader).await, [1, 2, 3, 4, 5]);
     }
 }

@@ -31,7 +31,7 @@ pub(super) async fn events(
 ) -> Result<Response, Problem> {
     let room = RoomName::parse(&room).map_err(|bad| Problem::bad_request(app::protocol::sentence(&bad.to_string())))?;
     let Query(parameters) = parameters.map_err(|bad| Problem::bad_request(bad.body_text()))?;
-    let page: Page = site.chat.store.page(&room, parameters.cut()?, parameters.limit()?).await;
+    let page: Page = site.chat.store.page(&room, parameters.cut()?, parameters.limit()?).await?;
     Ok(([(header::CACHE_CONTROL, "private, no-store")], Json(page)).into_response())
 }
 

@@ -3,7 +3,7 @@
 use super::{Site, assets, visitor};
 use crate::store::Cut;
 use app::{
-    backend::Backend,
+    backend::{Backend, Unreadable},
     pages::{RoomPage, document, error_document},
     protocol::{Page, RoomName, UserList},
 };
@@ -53,9 +53,18 @@ async fn page(site: Site, room: RoomName, request: Request) -> Response {
     let jar = CookieJar::from_headers(request.headers());
     let (me, theme) = (visitor::name(&jar), visitor::theme(&jar));
     let jar = visitor::welcome(jar, request.headers());
-    let page = RoomPage::load(&site, room, me, theme, &assets::build()).await;
+    let Ok(page) = RoomPage::load(&site, room, me, theme, &assets::build()).await else {
+        return unreadable(request).await;
+    };
     let response = render(request, move || document(page.clone(), assets::site_files())).await;
     (jar, response).into_response()
+}
+
+async fn unreadable(request: Request) -> Response {
+    let text = "The server cannot read this room now. Load the page again in a moment.";
+    let mut response = render(request, move || error_document("Not now", text, assets::site_files())).await;
+    *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+    response
 }
 
 async fn no_such_room(why: &str, request: Request) -> Response {
@@ -96,8 +105,8 @@ fn set_policy() {
 }
 
 impl Backend for Site {
-    async fn newest(&self, room: &RoomName, limit: usize) -> Page {
-        self.chat.store.page(room, Cut::Newest, limit).await
+    async fn newest(&self, room: &RoomName, limit: usize) -> Result<Page, Unreadable> {
+        self.chat.store.page(room, Cut::Newest, limit).await.map_err(|_| Unreadable)
     }
 
     fn present(&self, room: &RoomName) -> UserList {

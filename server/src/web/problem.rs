@@ -1,5 +1,6 @@
 //! Errors over HTTP, as `application/problem+json` (RFC 9457).
 
+use crate::store::Unreadable;
 use axum::{
     Json,
     http::{HeaderValue, StatusCode, header},
@@ -24,6 +25,13 @@ impl Problem {
     /// The request is understood and refused.
     pub(super) fn forbidden(detail: impl Into<String>) -> Problem {
         Problem { status: 403, title: "Forbidden", detail: detail.into() }
+    }
+}
+
+impl From<Unreadable> for Problem {
+    fn from(_: Unreadable) -> Problem {
+        let detail = "The log cannot be read now. Try again in a moment; if it goes on, its operator finds the reason in the server's log.";
+        Problem { status: 503, title: "Unreadable", detail: detail.to_owned() }
     }
 }
 

@@ -103,14 +103,19 @@ async fn somebody_elses_id_is_refused() {
 }
 
 #[tokio::test]
-async fn an_id_is_remembered_long_after_its_message_is_no_longer_kept() {
+async fn an_id_is_remembered_after_thousands_of_messages_and_a_restart() {
     let server = TestServer::start_with(&unhurried()).await;
-    let mut author = server.enter("x").await;
+    let mut author = server.connect("room=x&name=ada").await;
     let id = fresh_id();
     author.send(&say(id, "early")).await;
     let first = author.ack(id).await;
     let many: Vec<_> = (0..1_500).map(|number| say(fresh_id(), &format!("{number}"))).collect();
     author.say_all(&many).await;
+    author.send(&say(id, "early")).await;
+    assert_eq!(author.ack(id).await, first);
+
+    let server = server.restart().await;
+    let mut author = server.connect("room=x&name=ada").await;
     author.send(&say(id, "early")).await;
     assert_eq!(author.ack(id).await, first);
     assert_eq!(server.history("x", "limit=1").await.head, Seq(1_501));

@@ -2,8 +2,7 @@
 
 use super::{Wire, fresh_id, in_time, say, text};
 use app::protocol::{
-    Ack, Chat, ClientFrame, Epoch, ErrorFrame, Gap, Kind, MessageId, NickName, RoomName, Seq, ServerFrame, Status,
-    UserList,
+    Ack, Chat, ClientFrame, Epoch, ErrorFrame, Kind, MessageId, NickName, RoomName, Seq, ServerFrame, Status, UserList,
 };
 use futures::{SinkExt, StreamExt, future::join};
 use std::{collections::HashSet, time::Duration};
@@ -216,14 +215,6 @@ impl TestClient {
     pub(crate) async fn error(&mut self) -> ErrorFrame {
         self.find("an Error", |frame| match frame {
             ServerFrame::Error(error) => Some(ErrorFrame::clone(error)),
-            _ => None,
-        })
-        .await
-    }
-
-    pub(crate) async fn gap(&mut self) -> Gap {
-        self.find("a Gap", |frame| match frame {
-            ServerFrame::Gap(gap) => Some(gap.clone()),
             _ => None,
         })
         .await

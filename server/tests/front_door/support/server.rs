@@ -8,6 +8,7 @@ use app::protocol::Page;
 use axum::serve::{Listener, ListenerExt};
 use server::{Server, Stop, config::Serve};
 use std::{net::SocketAddr, time::Duration};
+use tempfile::TempDir;
 use tokio::{
     net::{TcpListener, TcpStream},
     task::JoinSet,
@@ -15,6 +16,9 @@ use tokio::{
 
 /// A server that listens, until it is stopped or dropped.
 pub(crate) struct TestServer {
+    config: Serve,
+    /// Where its log lies, unless the test brought a directory.
+    data: Option<TempDir>,
     door: Door,
     stop: Stop,
     /// One task, which ends when the server has stopped.
@@ -31,31 +35,52 @@ pub(crate) fn unhurried() -> Serve {
     Serve { messages_per_second: 1_000_000, message_burst: 1_000_000, ..Serve::default() }
 }
 
+/// The configuration with a directory of its own, where it names only the default one.
+fn with_data(config: &Serve) -> (Serve, Option<TempDir>) {
+    if config.data != Serve::default().data {
+        return (config.clone(), None);
+    }
+    let data = tempfile::tempdir().expect("a directory");
+    (Serve { data: data.path().into(), ..config.clone() }, Some(data))
+}
+
 impl TestServer {
     pub(crate) async fn start() -> TestServer {
         TestServer::start_with(&Serve::default()).await
     }
 
-    /// A server on a free port of this machine.
+    /// A server on a free port of this machine, with an empty log where the configuration names none.
     pub(crate) async fn start_with(config: &Serve) -> TestServer {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let address = listener.local_addr().expect("it is bound");
-        let listener = listener.tap_io(|socket| socket.set_nodelay(true).expect("a TCP socket"));
-        TestServer::serve(config, listener, Door::Tcp(address))
+        let (config, data) = with_data(config);
+        TestServer::listen(config, data).await
     }
 
     /// A server that is reached without a network: for tests in paused time.
     pub(crate) fn in_memory(config: &Serve) -> TestServer {
         let (dialer, listener) = in_memory();
-        TestServer::serve(config, listener, Door::Memory(dialer))
+        let (config, data) = with_data(config);
+        TestServer::serve(config, data, listener, Door::Memory(dialer))
     }
 
-    fn serve<L: Listener>(config: &Serve, listener: L, door: Door) -> TestServer {
-        let server = Server::new(config);
+    async fn listen(config: Serve, data: Option<TempDir>) -> TestServer {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("it is bound");
+        let listener = listener.tap_io(|socket| socket.set_nodelay(true).expect("a TCP socket"));
+        TestServer::serve(config, data, listener, Door::Tcp(address))
+    }
+
+    fn serve<L: Listener>(config: Serve, data: Option<TempDir>, listener: L, door: Door) -> TestServer {
+        let server = Server::open(&config).expect("the directory is its own");
         let stop = server.stop_handle();
         let mut serving = JoinSet::new();
         serving.spawn(server.serve(listener));
-        TestServer { door, stop, serving }
+        TestServer { config, data, door, stop, serving }
+    }
+
+    /// Stops the server and starts another one over the same log, elsewhere.
+    pub(crate) async fn restart(self) -> TestServer {
+        let (config, data) = self.end().await;
+        TestServer::listen(config, data).await
     }
 
     /// Tells the server to stop, and does not wait for it.
@@ -64,10 +89,15 @@ impl TestServer {
     }
 
     /// Stops the server, and waits until it has.
-    pub(crate) async fn stop(mut self) {
+    pub(crate) async fn stop(self) {
+        self.end().await;
+    }
+
+    async fn end(mut self) -> (Serve, Option<TempDir>) {
         self.stop.stop();
         let ended = in_time("the server stops", self.patience(), self.serving.join_next()).await;
         ended.expect("it was serving").expect("serving does not panic");
+        (self.config, self.data)
     }
 
     /// What the `Host` of a request to this server is.
