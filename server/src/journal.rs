@@ -6,6 +6,10 @@ mod writer;
 
 use crate::{rooms::Rooms, store::Database};
 use app::protocol::{Kind, MessageId, NickName, RoomName, Seq, SocketId, Text, Timestamp};
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 use tokio::sync::{mpsc, oneshot};
 pub use writer::Writer;
 
@@ -87,6 +91,34 @@ pub enum Trouble {
     Failing,
 }
 
+/// How much was written so far.
+#[derive(Debug, Default)]
+pub struct Tally {
+    commits: AtomicU64,
+    drafts: AtomicU64,
+}
+
+/// What a [`Tally`] says at one moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Written {
+    /// Transactions that were committed.
+    pub commits: u64,
+    /// Drafts in them, those included that were known already.
+    pub drafts: u64,
+}
+
+impl Tally {
+    /// How much was written so far.
+    pub fn read(&self) -> Written {
+        Written { commits: self.commits.load(Ordering::Relaxed), drafts: self.drafts.load(Ordering::Relaxed) }
+    }
+
+    fn count(&self, drafts: usize) {
+        self.commits.fetch_add(1, Ordering::Relaxed);
+        self.drafts.fetch_add(drafts as u64, Ordering::Relaxed);
+    }
+}
+
 /// The answer to a draft, once there is one.
 pub type Answer = oneshot::Receiver<Result<Kept, NotKept>>;
 
@@ -99,6 +131,7 @@ struct Entry {
 #[derive(Clone)]
 pub struct Journal {
     queue: mpsc::Sender<Entry>,
+    tally: Arc<Tally>,
 }
 
 impl Journal {
@@ -106,7 +139,13 @@ impl Journal {
     /// [run](Writer::run).
     pub fn open(database: Database, rooms: Rooms) -> (Journal, Writer) {
         let (sender, queue) = mpsc::channel(QUEUE);
-        (Journal { queue: sender }, Writer::new(queue, database, rooms))
+        let tally = Arc::new(Tally::default());
+        (Journal { queue: sender, tally: tally.clone() }, Writer::new(queue, database, rooms, tally))
+    }
+
+    /// How much was written so far.
+    pub fn tally(&self) -> Arc<Tally> {
+        self.tally.clone()
     }
 
     /// Queues a draft, without waiting. Drafts of one caller are kept in the order of its calls.

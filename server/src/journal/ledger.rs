@@ -3,7 +3,7 @@
 use super::{AuthorKey, Draft, Kept, Trouble};
 use crate::store::{Database, history};
 use app::protocol::{Chat, Event, RoomName, Seq, Timestamp};
-use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
+use rusqlite::{CachedStatement, Connection, ErrorCode, Transaction, TransactionBehavior};
 use std::{
     collections::HashMap,
     sync::{
@@ -78,9 +78,7 @@ impl Ledger {
     ) -> Result<Vec<Outcome>, Failure> {
         let begun = self.connection.transaction_with_behavior(TransactionBehavior::Immediate);
         let transaction = begun.map_err(Failure::Certain)?;
-        let mut page = Page { transaction: &transaction, rooms: HashMap::new() };
-        let outcomes: rusqlite::Result<Vec<Outcome>> = drafts.into_iter().map(|draft| page.keep(draft, sent)).collect();
-        let outcomes = outcomes.map_err(Failure::Certain)?;
+        let outcomes = keep_all(&transaction, drafts, sent).map_err(Failure::Certain)?;
         transaction.commit().map_err(Failure::Unknown)?;
         Ok(outcomes)
     }
@@ -109,9 +107,22 @@ impl Ledger {
     }
 }
 
+fn keep_all<'a>(
+    transaction: &Transaction<'_>,
+    drafts: impl IntoIterator<Item = &'a Draft>,
+    sent: Timestamp,
+) -> rusqlite::Result<Vec<Outcome>> {
+    let mut page = Page { transaction, insert: transaction.prepare_cached(INSERT)?, rooms: HashMap::new() };
+    drafts.into_iter().map(|draft| page.keep(draft, sent)).collect()
+}
+
+const INSERT: &str = "INSERT INTO events (room, seq, message_id, sent, kind, name, author, person, socket, body)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT (room, message_id) DO NOTHING";
+
 /// What is being written in one transaction.
 struct Page<'a> {
     transaction: &'a Transaction<'a>,
+    insert: CachedStatement<'a>,
     /// The number and the head of every room that the batch has met.
     rooms: HashMap<RoomName, (i64, Seq)>,
 }
@@ -120,24 +131,18 @@ impl Page<'_> {
     fn keep(&mut self, draft: &Draft, sent: Timestamp) -> rusqlite::Result<Outcome> {
         let (room, head) = self.room(&draft.room, sent)?;
         let seq = head.next();
-        let inserted = self
-            .transaction
-            .prepare_cached(
-                "INSERT INTO events (room, seq, message_id, sent, kind, name, author, person, socket, body)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT (room, message_id) DO NOTHING",
-            )?
-            .execute((
-                room,
-                seq.0 as i64,
-                draft.id.as_str(),
-                sent.0 as i64,
-                history::number_of(draft.kind),
-                draft.name.as_str(),
-                draft.author.lasting.as_slice(),
-                draft.author.person as i64,
-                &*draft.socket.0,
-                draft.text.as_str(),
-            ))?;
+        let inserted = self.insert.execute((
+            room,
+            seq.0 as i64,
+            draft.id.as_str(),
+            sent.0 as i64,
+            history::number_of(draft.kind),
+            draft.name.as_str(),
+            draft.author.lasting.as_slice(),
+            draft.author.person as i64,
+            &*draft.socket.0,
+            draft.text.as_str(),
+        ))?;
         if inserted == 0 {
             return self.recall(room, draft);
         }

@@ -1,25 +1,41 @@
-//! The life of the one writer: it takes what has queued, has it written, shows it, acknowledges it, and comes back to
-//! its feet when the disk fails.
+//! The two halves of the one writer: the desk, where batches are written one after the other for as long as there are
+//! any, and the task that shows and acknowledges what the desk has written, meanwhile.
 
 use super::{
-    Entry, NotKept, Trouble,
+    Entry, Kept, NotKept, Tally, Trouble,
     ledger::{Failure, Ledger, Outcome},
 };
 use crate::{rooms::Rooms, store::Database};
-use std::time::Duration;
-use tokio::{sync::mpsc, task::spawn_blocking, time::Instant};
+use app::protocol::Event;
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tokio::{sync::mpsc, task::spawn_blocking};
 
 /// Drafts that are kept together, at most: whatever queued while the batch before them went to disk.
 const BATCH: usize = 1_024;
+
+/// Batches that are written and not shown yet, at most. Beyond it the desk waits.
+const UNSETTLED: usize = 4;
 
 /// How soon after a failure the disk is tried again.
 const RETRY: Duration = Duration::from_millis(250);
 
 /// Writes what the [`Journal`](super::Journal) takes; exactly one task runs it.
 pub struct Writer {
+    desk: Desk,
+    rooms: Rooms,
+}
+
+/// Where batches are written. It works on a thread that may wait for the disk, and only while there is work: a thread
+/// that waits for work as well would hold up time in tests in which it is paused.
+struct Desk {
     queue: mpsc::Receiver<Entry>,
     database: Database,
     rooms: Rooms,
+    tally: Arc<Tally>,
     disk: Disk,
 }
 
@@ -34,141 +50,152 @@ enum Disk {
     Failing(Trouble, Instant),
 }
 
+/// A batch, and what became of each draft in it.
+type Written = (Vec<Entry>, Result<Vec<Outcome>, Trouble>);
+
 impl Writer {
-    pub(super) fn new(queue: mpsc::Receiver<Entry>, database: Database, rooms: Rooms) -> Writer {
-        Writer { queue, database, rooms, disk: Disk::Unknown }
+    pub(super) fn new(queue: mpsc::Receiver<Entry>, database: Database, rooms: Rooms, tally: Arc<Tally>) -> Writer {
+        let desk = Desk { queue, database, rooms: rooms.clone(), tally, disk: Disk::Unknown };
+        Writer { desk, rooms }
     }
 
     /// Writes until every [`Journal`](super::Journal) is gone and the queue is empty, then closes the database.
-    pub async fn run(mut self) {
-        let mut batch = Vec::new();
-        while self.queue.recv_many(&mut batch, BATCH).await > 0 {
-            self.write(std::mem::take(&mut batch)).await;
-            // Sockets share these threads: let them send what was just published before the next batch.
-            tokio::task::yield_now().await;
-            self.checkpoint().await;
+    pub async fn run(self) {
+        let Writer { mut desk, rooms } = self;
+        let mut first = Vec::new();
+        while desk.queue.recv_many(&mut first, BATCH).await > 0 {
+            let (done, mut written) = mpsc::channel(UNSETTLED);
+            let batch = std::mem::take(&mut first);
+            let working = spawn_blocking(move || desk.work(batch, &done));
+            while let Some((batch, outcome)) = written.recv().await {
+                settle(&rooms, batch, outcome);
+            }
+            // It is cancelled only when the runtime ends.
+            let Ok(returned) = working.await else { return };
+            desk = returned;
         }
-        self.close().await;
+        if spawn_blocking(move || desk.close()).await.is_err() {
+            tracing::error!("closing the log failed");
+        }
+    }
+}
+
+impl Desk {
+    /// Writes a batch, and those that queue meanwhile.
+    fn work(mut self, mut batch: Vec<Entry>, done: &mpsc::Sender<Written>) -> Desk {
+        while !batch.is_empty() {
+            let caught = catch_unwind(AssertUnwindSafe(|| self.write(&batch)));
+            // What panicked was logged by the hook. Its connection is gone with it.
+            let outcome = caught.unwrap_or(Err(Trouble::Failing));
+            // The other half hears everything before it lets go of the desk.
+            let _ = done.blocking_send((batch, outcome));
+            self.checkpoint();
+            batch = self.next();
+        }
+        self
     }
 
-    /// Writes a batch and answers every draft of it.
-    async fn write(&mut self, batch: Vec<Entry>) {
+    /// What has queued, without waiting for more.
+    fn next(&mut self) -> Vec<Entry> {
+        let waiting = self.queue.len().min(BATCH);
+        let mut batch = Vec::with_capacity(waiting);
+        while batch.len() < waiting
+            && let Ok(entry) = self.queue.try_recv()
+        {
+            batch.push(entry);
+        }
+        batch
+    }
+
+    /// Writes a batch; answers when it is on disk, or why it is not.
+    fn write(&mut self, batch: &[Entry]) -> Result<Vec<Outcome>, Trouble> {
         if let Disk::Failing(trouble, until) = self.disk
             && Instant::now() < until
         {
-            return refuse(batch, trouble);
+            return Err(trouble);
         }
-        let (mut batch, mut written) = self.append(batch).await;
+        let mut written = self.append(batch);
         if let Err(Failure::Unknown(_)) = &written {
             // It may be on disk or not. A new connection sees what is there, and what is not is written once more under
             // the same ids, so nothing is kept twice.
-            (batch, written) = self.append(batch).await;
+            written = self.append(batch);
         }
-        match written {
-            Ok(outcomes) => self.settle(batch, outcomes),
-            Err(failure) => refuse(batch, failure.trouble()),
-        }
+        written.map_err(|failure| failure.trouble())
     }
 
-    /// Has a batch written, on a thread that may wait for the disk.
-    async fn append(&mut self, batch: Vec<Entry>) -> (Vec<Entry>, Result<Vec<Outcome>, Failure>) {
-        let mut ledger = match std::mem::replace(&mut self.disk, Disk::Unknown) {
-            Disk::Sound(ledger) => ledger,
-            Disk::Unknown | Disk::Failing(..) => match open(self.database.clone(), self.rooms.clone()).await {
-                Ok(ledger) => ledger,
-                Err(error) => return (batch, Err(self.failed(Failure::Certain(error)))),
-            },
-        };
-        let sent = crate::now();
-        let writing = spawn_blocking(move || {
-            let written = ledger.append(batch.iter().map(|entry| &entry.draft), sent);
-            (ledger, batch, written)
+    fn append(&mut self, batch: &[Entry]) -> Result<Vec<Outcome>, Failure> {
+        let appended = self.ledger().map_err(Failure::Certain).and_then(|mut ledger| {
+            let outcomes = ledger.append(batch.iter().map(|entry| &entry.draft), crate::now())?;
+            Ok((ledger, outcomes))
         });
-        match writing.await {
-            Ok((ledger, batch, Ok(outcomes))) => {
+        match appended {
+            Ok((ledger, outcomes)) => {
                 self.disk = Disk::Sound(ledger);
-                (batch, Ok(outcomes))
+                self.tally.count(outcomes.len());
+                Ok(outcomes)
             }
-            Ok((_, batch, Err(failure))) => (batch, Err(self.failed(failure))),
-            Err(panic) => {
-                // The drafts went down with it; their authors are told to come back.
-                tracing::error!(%panic, "writing a batch failed");
-                (Vec::new(), Ok(Vec::new()))
+            Err(failure) => {
+                tracing::error!(error = %failure.error(), "the log cannot be written");
+                self.disk = Disk::Failing(failure.trouble(), Instant::now() + RETRY);
+                Err(failure)
             }
         }
     }
 
-    fn failed(&mut self, failure: Failure) -> Failure {
-        tracing::error!(error = %failure.error(), "the log cannot be written");
-        self.disk = Disk::Failing(failure.trouble(), Instant::now() + RETRY);
-        failure
-    }
-
-    /// Shows what is new, then acknowledges: who is acknowledged can be sure that everybody can see it.
-    fn settle(&self, batch: Vec<Entry>, outcomes: Vec<Outcome>) {
-        let (mut events, mut answers) = (Vec::with_capacity(batch.len()), Vec::with_capacity(batch.len()));
-        for (entry, outcome) in batch.into_iter().zip(outcomes) {
-            let answer = match outcome {
-                Outcome::New(event, kept) => {
-                    events.push(event);
-                    Ok(kept)
-                }
-                Outcome::Known(kept) => Ok(kept),
-                Outcome::SomebodyElses => Err(NotKept::SomebodyElses),
-            };
-            answers.push((entry.answer, answer));
+    /// Takes the ledger out, or opens one. Events whose commit was not heard of may be in that: every open room learns
+    /// where it stands, and its readers read on from there.
+    fn ledger(&mut self) -> rusqlite::Result<Ledger> {
+        if let Disk::Sound(ledger) = std::mem::replace(&mut self.disk, Disk::Unknown) {
+            return Ok(ledger);
         }
-        self.rooms.publish(&events);
-        for (sender, answer) in answers {
-            // The author may have gone; the event stays.
-            let _ = sender.send(answer);
+        let ledger = Ledger::open(&self.database)?;
+        for room in self.rooms.names() {
+            self.rooms.raise(&room, ledger.head(&room)?);
         }
+        Ok(ledger)
     }
 
     /// Moves the WAL when it has grown. Whatever goes wrong with that, the WAL has everything.
-    async fn checkpoint(&mut self) {
-        let Disk::Sound(ledger) = &self.disk else { return };
-        if !ledger.wants_checkpoint() {
-            return;
-        }
-        let Disk::Sound(ledger) = std::mem::replace(&mut self.disk, Disk::Unknown) else { return };
-        let moving = spawn_blocking(move || {
-            if let Err(error) = ledger.checkpoint() {
-                tracing::warn!(%error, "the WAL was not moved to the database");
-            }
-            ledger
-        });
-        if let Ok(ledger) = moving.await {
-            self.disk = Disk::Sound(ledger);
+    fn checkpoint(&self) {
+        if let Disk::Sound(ledger) = &self.disk
+            && ledger.wants_checkpoint()
+            && let Err(error) = ledger.checkpoint()
+        {
+            tracing::warn!(%error, "the WAL was not moved to the database");
         }
     }
 
-    async fn close(self) {
-        let Disk::Sound(ledger) = self.disk else { return };
-        match spawn_blocking(move || ledger.close()).await {
-            Ok(Ok(())) => tracing::debug!("the log is closed"),
-            Ok(Err(error)) => tracing::warn!(%error, "the WAL was not moved to the database"),
-            Err(panic) => tracing::error!(%panic, "closing the log failed"),
+    fn close(self) {
+        if let Disk::Sound(ledger) = self.disk
+            && let Err(error) = ledger.close()
+        {
+            tracing::warn!(%error, "the WAL was not moved to the database");
         }
     }
 }
 
-/// Opens the log for writing. Events whose commit was not heard of may be in it: every open room learns where it stands,
-/// and its readers read on from there.
-async fn open(database: Database, rooms: Rooms) -> rusqlite::Result<Ledger> {
-    let opening = spawn_blocking(move || {
-        let ledger = Ledger::open(&database)?;
-        for room in rooms.names() {
-            rooms.raise(&room, ledger.head(&room)?);
-        }
-        Ok(ledger)
-    });
-    opening.await.expect("opening returns errors and does not panic")
+/// Shows what is new, then acknowledges: who is acknowledged can be sure that everybody can see it. Batches come here in
+/// the order in which they were written.
+fn settle(rooms: &Rooms, batch: Vec<Entry>, written: Result<Vec<Outcome>, Trouble>) {
+    let mut events = Vec::with_capacity(batch.len());
+    let answers: Vec<_> = match written {
+        Ok(outcomes) => outcomes.into_iter().map(|outcome| answer(outcome, &mut events)).collect(),
+        Err(trouble) => vec![Err(NotKept::Unwritable(trouble)); batch.len()],
+    };
+    rooms.publish(&events);
+    for (entry, answer) in batch.into_iter().zip(answers) {
+        // The author may have gone; the event stays.
+        let _ = entry.answer.send(answer);
+    }
 }
 
-fn refuse(batch: Vec<Entry>, trouble: Trouble) {
-    for entry in batch {
-        // The author may have gone.
-        let _ = entry.answer.send(Err(NotKept::Unwritable(trouble)));
+fn answer(outcome: Outcome, events: &mut Vec<Event>) -> Result<Kept, NotKept> {
+    match outcome {
+        Outcome::New(event, kept) => {
+            events.push(event);
+            Ok(kept)
+        }
+        Outcome::Known(kept) => Ok(kept),
+        Outcome::SomebodyElses => Err(NotKept::SomebodyElses),
     }
 }
