@@ -1,8 +1,9 @@
-//! A simulated network: browsers whose connections are cut at random, with frames in flight, read on from their
-//! cursors and send again what was not acknowledged. Nothing is lost, doubled or reordered, whatever the seed.
+//! A simulated network: browsers whose connections are cut at random, with frames in flight, and whose server dies and
+//! comes back, read on from their cursors and send again what was not acknowledged. Nothing is lost, doubled or
+//! reordered, whatever the seed.
 //!
 //! The browsers are the real [`Session`], the server is the real server; only the network and its time are simulated.
-//! `TAPROOM_SEEDS=1000 cargo test -p server --test network` tries more seeds.
+//! `TAPROOM_SEEDS=10000 cargo test -p server --test network` tries more seeds.
 
 use app::{
     client::{
@@ -34,6 +35,8 @@ const POSTS: usize = 12;
 const STORM: Duration = Duration::from_secs(20);
 /// Half-open connections are found after 10 s, back-off is at most 30 s.
 const PATIENCE: Duration = Duration::from_secs(150);
+/// How often the server dies in the storm, in the middle of whatever it does, and comes back with what its disk has.
+const DEATHS: usize = 2;
 const DIAL: Duration = Duration::from_secs(2);
 
 /// Whether browsers say where they were.
@@ -83,7 +86,7 @@ fn the_control_without_cursor_loses_messages() {
 }
 
 fn seeds() -> u64 {
-    std::env::var("TAPROOM_SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(200)
+    std::env::var("TAPROOM_SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(1_000)
 }
 
 /// Every screen has every message once, all in the same order, each author's in the order of saying.
@@ -146,7 +149,20 @@ fn simulate(seed: u64, cursor: Cursor) -> Vec<Screen> {
         });
     }
     sim.client("weather", weather(StdRng::seed_from_u64(seed << 8 | 0xff)));
-    sim.run().expect("every browser ends by itself");
+    let mut fate = StdRng::seed_from_u64(seed << 8 | 0xfe);
+    let mut deaths: Vec<Duration> = (0..DEATHS).map(|_| STORM.mul_f64(fate.random())).collect();
+    deaths.sort_unstable_by(|one, other| other.cmp(one));
+    let mut returns = None;
+    while !sim.step().expect("every browser ends by itself") {
+        if returns.is_some_and(|at| sim.elapsed() >= at) {
+            returns = None;
+            sim.bounce("server");
+        } else if returns.is_none() && deaths.last().is_some_and(|at| sim.elapsed() >= *at) {
+            deaths.pop();
+            sim.crash("server");
+            returns = Some(sim.elapsed() + Duration::from_millis(fate.random_range(5..2_000)));
+        }
+    }
     Arc::into_inner(screens).expect("every browser has ended").into_inner()
 }
 
