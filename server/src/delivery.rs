@@ -1,9 +1,11 @@
 //! Open sockets: who is behind, who gets which bytes, and when a socket has to end.
 
+mod admission;
 mod connection;
 mod ending;
 mod heartbeat;
 mod transport;
 
+pub(crate) use admission::Admission;
 pub(crate) use connection::{Arrival, Connection};
 pub(crate) use transport::Transport;

@@ -11,7 +11,7 @@ mod problem;
 mod socket;
 mod visitor;
 
-use crate::chat::Chat;
+use crate::{chat::Chat, delivery::Admission};
 use axum::{Router, middleware, routing::get};
 pub(crate) use connection::serve_connection;
 use std::sync::Arc;
@@ -24,6 +24,7 @@ pub struct Site {
     chat: Chat,
     /// Who may open sockets; empty means the host that the request names.
     origins: Arc<[String]>,
+    admission: Admission,
     connections: TaskTracker,
     stopping: CancellationToken,
 }
@@ -31,7 +32,7 @@ pub struct Site {
 impl Site {
     /// The site over `chat`. Its sockets are counted in `connections` and end when `stopping` is cancelled.
     pub fn new(chat: Chat, origins: Vec<String>, connections: TaskTracker, stopping: CancellationToken) -> Site {
-        Site { chat, origins: origins.into(), connections, stopping }
+        Site { chat, origins: origins.into(), admission: Admission::new(), connections, stopping }
     }
 }
 

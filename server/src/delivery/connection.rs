@@ -1,6 +1,7 @@
 //! The life of one connection: it hears frames, says what its cursors are behind on, and ends.
 
 use super::{
+    admission::Admitted,
     ending::Ending,
     heartbeat::{Beat, Heartbeat},
     transport::{Incoming, Transport},
@@ -86,10 +87,18 @@ struct Tally {
 
 impl Connection {
     /// Serves a socket until it ends, or until `end` is cancelled.
-    pub(crate) async fn serve(chat: Chat, transport: Transport, arrival: Arrival, end: CancellationToken) {
+    pub(crate) async fn serve(
+        chat: Chat,
+        transport: Transport,
+        arrival: Arrival,
+        admitted: Admitted,
+        end: CancellationToken,
+    ) {
         let mut connection = Connection::new(chat, transport, arrival.visitor.clone(), end);
         // What happens once is boxed: a connection that waits is to keep no room for it.
         let mut ending = Box::pin(connection.arrive(arrival)).await;
+        // In its room, it reads on at its own pace and makes place at the door.
+        drop(admitted);
         while ending.is_continue() {
             ending = connection.turn().await;
         }

@@ -14,31 +14,51 @@ pub(super) struct Problem {
     status: u16,
     title: &'static str,
     detail: String,
+    /// When to try again, in seconds; told in a header.
+    #[serde(skip)]
+    retry_after: Option<u64>,
 }
+
+/// When to try again what failed for reasons that pass, in seconds.
+const SOON: u64 = 2;
+
+/// Whoever finds the door full comes back within so many seconds, not all at once.
+const SPREAD: std::ops::RangeInclusive<u64> = 1..=10;
 
 impl Problem {
     /// The request cannot be understood; `detail` says what to change.
     pub(super) fn bad_request(detail: impl Into<String>) -> Problem {
-        Problem { status: 400, title: "Bad request", detail: detail.into() }
+        Problem { status: 400, title: "Bad request", detail: detail.into(), retry_after: None }
     }
 
     /// The request is understood and refused.
     pub(super) fn forbidden(detail: impl Into<String>) -> Problem {
-        Problem { status: 403, title: "Forbidden", detail: detail.into() }
+        Problem { status: 403, title: "Forbidden", detail: detail.into(), retry_after: None }
+    }
+
+    /// Too many arrive at once.
+    pub(super) fn crowded() -> Problem {
+        let detail = "Too many are coming at once. Come back in some seconds.".to_owned();
+        let retry_after = Some(rand::random_range(SPREAD));
+        Problem { status: 503, title: "Crowded", detail, retry_after }
     }
 }
 
 impl From<Unreadable> for Problem {
     fn from(_: Unreadable) -> Problem {
         let detail = "The log cannot be read now. Try again in a moment; if it goes on, its operator finds the reason in the server's log.";
-        Problem { status: 503, title: "Unreadable", detail: detail.to_owned() }
+        Problem { status: 503, title: "Unreadable", detail: detail.to_owned(), retry_after: Some(SOON) }
     }
 }
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let retry_after = self.retry_after;
         let mut response = (status, Json(self)).into_response();
+        if let Some(seconds) = retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+        }
         let kind = HeaderValue::from_static("application/problem+json");
         response.headers_mut().insert(header::CONTENT_TYPE, kind);
         response

@@ -36,10 +36,11 @@ pub(super) async fn open(
         Ok(arrival) => arrival,
         Err(problem) => return problem.into_response(),
     };
+    let Ok(admitted) = site.admission.admit().await else { return Problem::crowded().into_response() };
     let Site { chat, connections, stopping, .. } = site;
     connections.spawn(async move {
         if let Some(transport) = promise.open().await {
-            Connection::serve(chat, transport, arrival, stopping).await;
+            Connection::serve(chat, transport, arrival, admitted, stopping).await;
         }
     });
     answer
