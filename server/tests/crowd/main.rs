@@ -76,7 +76,8 @@ impl Scene {
         for _ in 0..crowd {
             tokio::time::timeout(PATIENCE, arrivals.recv()).await.expect("all arrive").expect("they live");
         }
-        let writers = (0..ROOMS).map(|number| Writer::new(number, server, hushed.clone()).write()).collect();
+        let writers =
+            (0..ROOMS).map(|number| Writer::new(number, server, crowd / ROOMS, hushed.clone()).write()).collect();
         Scene { ends, readers, writers, quiet }
     }
 
