@@ -345,17 +345,24 @@ impl RoomClient {
             (session.visit(), rows)
         });
         let old = self.rows.get_untracked();
-        // Rows come and go but never pass each other, so every search goes on from the one before.
+        // Rows come and go and seldom pass each other, so every search goes on from the one before. A draft that was
+        // refused is passed by what was said after it.
         let mut rest = old.iter();
         let live: Vec<LiveRow> = rows
             .into_iter()
             .map(|(key, row)| {
                 let key = (visit, key);
                 let mut search = rest.clone();
-                let Some(known) = search.find(|live| live.key == key) else {
-                    return LiveRow { key, row: ArcRwSignal::new(row) };
+                let known = match search.find(|live| live.key == key) {
+                    Some(known) => {
+                        rest = search;
+                        known
+                    }
+                    None => match old.iter().find(|live| live.key == key) {
+                        Some(passed) => passed,
+                        None => return LiveRow { key, row: ArcRwSignal::new(row) },
+                    },
                 };
-                rest = search;
                 if known.row.with_untracked(|old| *old != row) {
                     known.row.set(row);
                 }
