@@ -194,6 +194,9 @@ impl RoomClient {
             let why = if is_known { "This is the only room you are in." } else { "You are not in that room." };
             return Err([why, " Go to another one with /join ROOM."].concat());
         };
+        if self.session.with_value(|session| session.find(&room).is_some_and(|room| room.outbox().has_unsent())) {
+            return Err("Messages wait to be sent in that room. Leave it when they are sent or deleted.".to_owned());
+        }
         // There has to be a room to look at afterwards.
         if self.session.with_value(|session| session.rooms().len() == 1) {
             self.change(|session| session.switch(elsewhere));
