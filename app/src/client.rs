@@ -145,8 +145,7 @@ impl RoomClient {
     pub(crate) fn post(self, text: Text, kind: Kind) -> Result<(), String> {
         let (id, now) = (clock::new_message_id(), clock::now());
         self.change(|session| session.post(text, kind, id, now)).map_err(|outbox::Full| {
-            let most = outbox::MAX_DRAFTS.to_string();
-            [&most, " messages wait to be sent already. This one stays here until some of them are."].concat()
+            "Too many messages wait to be sent already. This one stays here until some of them are.".to_owned()
         })
     }
 

@@ -6,6 +6,12 @@ use std::{collections::VecDeque, sync::Arc};
 /// How many drafts a room's outbox holds at most.
 pub const MAX_DRAFTS: usize = 200;
 
+/// How many drafts all outboxes of a page hold at most.
+pub const MAX_DRAFTS_IN_ALL: usize = 1_000;
+
+/// How much text all outboxes of a page hold at most, in bytes: a tenth of what browsers keep for one site.
+pub const MAX_BYTES_IN_ALL: usize = 512 * 1024;
+
 /// A text that was sent and is not yet seen in the room's log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Draft {
@@ -34,7 +40,7 @@ pub enum DraftState {
     Refused(Arc<str>),
 }
 
-/// The outbox holds [`MAX_DRAFTS`] already.
+/// The outbox holds [`MAX_DRAFTS`] already, or all outboxes together hold what they may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Full;
 
@@ -133,6 +139,36 @@ impl Outbox {
         })
     }
 
+    /// Takes in what was said in another page, in its order and among what waits here by the time at which it was
+    /// said. Nothing comes before what is on its way already.
+    pub fn adopt(&mut self, adopted: Vec<Draft>) {
+        let is_under_way = |draft: &Draft| matches!(draft.state, DraftState::InFlight(_) | DraftState::Sent(_));
+        let under_way = self.drafts.iter().rposition(is_under_way).map_or(0, |at| at + 1);
+        let mut own = self.drafts.split_off(under_way).into_iter().peekable();
+        for draft in adopted {
+            while let Some(earlier) = own.next_if(|own| own.created <= draft.created) {
+                self.drafts.push_back(earlier);
+            }
+            self.drafts.push_back(draft);
+        }
+        self.drafts.extend(own);
+    }
+
+    /// Another page sends these from now on.
+    pub fn hand_over(&mut self, ids: &[MessageId]) {
+        self.drafts.retain(|draft| !ids.contains(&draft.id));
+    }
+
+    /// How many drafts it holds.
+    pub fn len(&self) -> usize {
+        self.drafts.len()
+    }
+
+    /// How long the texts of its drafts are together, in bytes.
+    pub fn bytes(&self) -> usize {
+        self.drafts.iter().map(|draft| draft.text.as_str().len()).sum()
+    }
+
     /// Whether it holds a draft.
     pub fn holds(&self, id: MessageId) -> bool {
         self.drafts.iter().any(|draft| draft.id == id)
@@ -147,6 +183,11 @@ impl Outbox {
     pub fn waiting(&self) -> usize {
         let waits = |draft: &&Draft| matches!(draft.state, DraftState::Waiting | DraftState::InFlight(_));
         self.drafts.iter().filter(waits).count()
+    }
+
+    /// Whether its author would lose anything with it: a draft that is not acknowledged.
+    pub fn has_unsent(&self) -> bool {
+        self.drafts.iter().any(|draft| !matches!(draft.state, DraftState::Sent(_)))
     }
 
     /// Whether any draft waits for its turn.
@@ -253,6 +294,21 @@ mod tests {
         outbox.acknowledge(id(1), Seq(5));
         outbox.refuse(id(1), "Too late.");
         assert_eq!(outbox.drafts().next().map(|draft| draft.state.clone()), Some(DraftState::Sent(Seq(5))));
+    }
+
+    #[test]
+    fn drafts_of_another_page_come_in_by_their_time_and_never_before_what_is_on_its_way() {
+        let said_at = |number: u64| Draft { created: Timestamp(number), ..draft(number) };
+        let mut outbox = Outbox::default();
+        for number in [20, 30, 25] {
+            outbox.add(said_at(number)).expect("there is room");
+        }
+        sends(&mut outbox);
+        outbox.adopt([10, 28, 27, 40].map(said_at).to_vec());
+        let order: Vec<_> = outbox.drafts().map(|draft| draft.created.0).collect();
+        assert_eq!(order, [20, 10, 28, 27, 30, 25, 40], "each page's own order is kept");
+        outbox.hand_over(&[id(28), id(25)]);
+        assert_eq!(outbox.len(), 5);
     }
 
     #[test]

@@ -117,6 +117,14 @@ impl Room {
         self.joined == Joined::Yes && self.timeline.as_ref().is_some_and(reached)
     }
 
+    /// Whether a message waits here, or is in this life of the log as far as it is known.
+    pub(super) fn knows(&self, id: MessageId) -> bool {
+        let is_said = |timeline: &Timeline| {
+            timeline.messages().any(|message| message.chat.id == id && message.place.era == timeline.era())
+        };
+        self.outbox.holds(id) || self.timeline.as_ref().is_some_and(is_said)
+    }
+
     pub(super) fn told(&mut self, status: &Status, me: Option<&NickName>) {
         let Some(timeline) = &mut self.timeline else { return };
         if *timeline.epoch() != status.epoch {

@@ -13,7 +13,7 @@ use super::{
     first_page::RoomPage,
     heartbeat::Heartbeat,
     naming::{NameProblem, Naming},
-    outbox::{Draft, DraftState, Full},
+    outbox::{Draft, DraftState, Full, MAX_BYTES_IN_ALL, MAX_DRAFTS, MAX_DRAFTS_IN_ALL},
     room::{HistoryRequest, Joined, Room},
     timeline::{Place, Timeline},
 };
@@ -62,7 +62,8 @@ pub struct Resume {
 /// One page's talk with the server.
 #[derive(Debug, Clone)]
 pub struct Session {
-    /// At most [`MAX_OPEN_ROOMS`], in the order in which they were opened; never empty.
+    /// At most [`MAX_OPEN_ROOMS`], and those in which something waits; in the order in which they were opened; never
+    /// empty.
     rooms: Vec<Room>,
     current: RoomName,
     /// Rooms that the socket is to leave.
@@ -154,6 +155,8 @@ impl Session {
             ServerFrame::Error(error) => self.refused(&error, now),
             ServerFrame::Unknown => {}
         }
+        // Rooms that were open only for what waited there.
+        self.close_idle_rooms();
     }
 
     /// The next thing to say to the server, which counts as said. Call it until there is none.
@@ -242,11 +245,50 @@ impl Session {
 
     /// Says something in the current room. It is shown at once and sent when it can be.
     pub fn post(&mut self, text: Text, kind: Kind, id: MessageId, now: u64) -> Result<(), Full> {
+        if !self.has_place_for(1, text.as_str().len()) {
+            return Err(Full);
+        }
         let created = Timestamp(now.saturating_add_signed(self.skew));
         let room = self.room_mut();
         room.outbox.add(Draft { id, text, kind, created, state: DraftState::Waiting })?;
         self.follow();
         Ok(())
+    }
+
+    /// Takes in drafts that another page of this browser left, and opens their rooms, so that they are sent. All of
+    /// them, or none where there is no place for all: then false.
+    pub fn adopt(&mut self, left: Vec<(RoomName, Draft)>) -> bool {
+        let mut rooms: Vec<(RoomName, Vec<Draft>)> = Vec::new();
+        for (name, draft) in left {
+            if self.find(&name).is_some_and(|room| room.knows(draft.id)) {
+                continue;
+            }
+            match rooms.iter_mut().find(|room| room.0 == name) {
+                Some((_, drafts)) => drafts.push(draft),
+                None => rooms.push((name, vec![draft])),
+            }
+        }
+        let held = |name| self.find(name).map_or(0, |room| room.outbox.len());
+        let fits = rooms.iter().all(|(name, drafts)| held(name) + drafts.len() <= MAX_DRAFTS);
+        let count = rooms.iter().map(|(_, drafts)| drafts.len()).sum();
+        let bytes = rooms.iter().flat_map(|(_, drafts)| drafts).map(|draft| draft.text.as_str().len()).sum();
+        if !fits || !self.has_place_for(count, bytes) {
+            return false;
+        }
+        for (name, drafts) in rooms {
+            if self.find(&name).is_none() {
+                self.rooms.push(Room::new(name.clone()));
+            }
+            self.leaving.retain(|leaving| *leaving != name);
+            self.with_room(&name, |room| room.outbox.adopt(drafts));
+        }
+        self.close_idle_rooms();
+        true
+    }
+
+    /// Another page of this browser sends these from now on.
+    pub fn hand_over(&mut self, ids: &[MessageId]) {
+        self.rooms.iter_mut().for_each(|room| room.outbox.hand_over(ids));
     }
 
     /// Sends a refused draft once more.
@@ -371,6 +413,16 @@ impl Session {
     /// How many messages wait to be sent or acknowledged, in all rooms.
     pub fn waiting(&self) -> usize {
         self.rooms.iter().map(|room| room.outbox.waiting()).sum()
+    }
+
+    /// All drafts of all rooms, each room's in their order.
+    pub fn drafts(&self) -> impl Iterator<Item = (&RoomName, &Draft)> {
+        self.rooms.iter().flat_map(|room| room.outbox.drafts().map(|draft| (&room.name, draft)))
+    }
+
+    /// Whether anything is said that the server has not acknowledged.
+    pub fn has_unsent(&self) -> bool {
+        self.rooms.iter().any(|room| room.outbox.has_unsent())
     }
 
     /// How many connections this page has had.
@@ -503,6 +555,13 @@ impl Session {
         if let Some(timeline) = &mut room.timeline {
             timeline.enter(left_at);
         }
+    }
+
+    /// Whether all outboxes together may hold so many drafts more, with so many bytes of text.
+    fn has_place_for(&self, drafts: usize, bytes: usize) -> bool {
+        let held = |held: (usize, usize), room: &Room| (held.0 + room.outbox.len(), held.1 + room.outbox.bytes());
+        let (held_drafts, held_bytes) = self.rooms.iter().fold((0, 0), held);
+        held_drafts + drafts <= MAX_DRAFTS_IN_ALL && held_bytes + bytes <= MAX_BYTES_IN_ALL
     }
 
     fn close_idle_rooms(&mut self) {
