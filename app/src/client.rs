@@ -340,10 +340,9 @@ impl RoomClient {
 
     /// Sets the rows that changed, and the list of rows if any came or went.
     fn show_rows(self) {
-        let me = self.name.with_untracked(|name| name.known.clone());
         let calendar: &dyn Calendar = if self.local.get_untracked() { &Local } else { &Utc };
         let (visit, rows) = self.session.with_value(|session| {
-            let rows = rows::rows(session.room(), me.as_ref(), calendar);
+            let rows = rows::rows(session.room(), session.author(), calendar);
             (session.visit(), rows)
         });
         let old = self.rows.get_untracked();

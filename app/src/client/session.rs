@@ -390,6 +390,12 @@ impl Session {
         self.naming.known()
     }
 
+    /// Who is shown as the author of what waits: the name in use, or the one that is asked for instead of one that
+    /// is taken.
+    pub fn author(&self) -> Option<&NickName> {
+        self.name().or_else(|| self.naming.problem().map(|problem| &problem.wanted))
+    }
+
     /// The name that the server confirmed on this connection.
     pub fn confirmed_name(&self) -> Option<&NickName> {
         self.naming.known().filter(|_| self.naming.is_settled())

@@ -7,16 +7,14 @@ use crate::{
         prose::{Piece, pieces},
         rows::{MessageRow, MessageState, Row, hue},
     },
-    protocol::{Kind, Timestamp},
+    protocol::{Kind, NickName, Timestamp},
 };
 use leptos::{either::Either, prelude::*};
 
 #[component]
 pub(super) fn MessageItem(row: ArcRwSignal<Row>, first: MessageRow) -> impl IntoView {
     let client = expect_context::<RoomClient>();
-    let nick_class = ["nick nick-", &hue(&first.author).to_string()].concat();
-    let avatar_class = ["avatar nick-", &hue(&first.author).to_string()].concat();
-    let initial: String = first.author.as_str().chars().next().into_iter().flat_map(char::to_uppercase).collect();
+    let (avatar_row, nick_row) = (row.clone(), row.clone());
     let (class_row, state_row, time_row) = (row.clone(), row.clone(), row.clone());
     view! {
         <li
@@ -24,9 +22,9 @@ pub(super) fn MessageItem(row: ArcRwSignal<Row>, first: MessageRow) -> impl Into
             data-id=first.id.to_string()
             data-state=move || state(&state_row.read())
         >
-            <span class=avatar_class aria-hidden="true">{initial}</span>
+            {move || message(&avatar_row.read()).map(|message| avatar(&message.author))}
             <div class="by">
-                <bdi class=nick_class>{first.author.to_string()}</bdi>
+                {move || message(&nick_row.read()).map(|message| nick(&message.author))}
                 " "
                 {move || message(&time_row.read()).map(|message| time(client, message.sent))}
             </div>
@@ -42,6 +40,18 @@ fn message(row: &Row) -> Option<&MessageRow> {
         Row::Message(message) => Some(message),
         _ => None,
     }
+}
+
+/// What waits to be sent will be said under the name that its author has by then.
+fn nick(author: &NickName) -> impl IntoView + use<> {
+    let class = ["nick nick-", &hue(author).to_string()].concat();
+    view! { <bdi class=class>{author.to_string()}</bdi> }
+}
+
+fn avatar(author: &NickName) -> impl IntoView + use<> {
+    let class = ["avatar nick-", &hue(author).to_string()].concat();
+    let initial: String = author.as_str().chars().next().into_iter().flat_map(char::to_uppercase).collect();
+    view! { <span class=class aria-hidden="true">{initial}</span> }
 }
 
 fn time(client: RoomClient, sent: Timestamp) -> impl IntoView {
