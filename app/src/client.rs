@@ -9,6 +9,7 @@ pub mod first_page;
 mod heartbeat;
 mod history;
 mod naming;
+mod neighbours;
 pub mod outbox;
 pub(crate) mod prose;
 pub mod reconnect;
@@ -27,10 +28,12 @@ use self::{
     command::Action,
     first_page::RoomPage,
     naming::NameProblem,
+    outbox::keeper::Keeper,
     room::HistoryRequest,
     rows::{Row, RowKey},
     session::{Link, Session},
     socket::{Bell, Ring},
+    storage::BrowserShelf,
     timeline::Place,
 };
 use crate::protocol::{ClientFrame, Kind, MessageId, NickName, RoomName, Text, UserList};
@@ -61,6 +64,8 @@ pub(crate) struct NameView {
 #[derive(Clone, Copy)]
 pub(crate) struct RoomClient {
     session: StoredValue<Session>,
+    /// Keeps what waits to be sent; there is none on the server.
+    keeper: StoredValue<Option<Keeper>>,
     /// Wakes the task that owns the socket; there is none on the server.
     bell: StoredValue<Option<Bell>>,
     /// Called before the rows change, so that what is being read can be kept in its place.
@@ -74,6 +79,8 @@ pub(crate) struct RoomClient {
     pub(crate) link: RwSignal<Link>,
     /// How many messages wait to be sent.
     pub(crate) waiting: RwSignal<usize>,
+    /// The browser does not store what is unsent: it lives in this page.
+    pub(crate) unkept: RwSignal<bool>,
     /// How many messages came while the reader looked at something above.
     pub(crate) unseen: RwSignal<usize>,
     pub(crate) following: RwSignal<bool>,
@@ -96,6 +103,7 @@ impl RoomClient {
         let room = session.room();
         let name = NameView { known: session.name().cloned(), pending: false, problem: None };
         let client = RoomClient {
+            keeper: StoredValue::new(None),
             bell: StoredValue::new(None),
             before_rows: StoredValue::new(None),
             rows: RwSignal::new(Vec::new()),
@@ -105,6 +113,7 @@ impl RoomClient {
             name: RwSignal::new(name),
             link: RwSignal::new(session.link()),
             waiting: RwSignal::new(0),
+            unkept: RwSignal::new(false),
             unseen: RwSignal::new(0),
             following: RwSignal::new(true),
             loading: RwSignal::new(false),
@@ -124,8 +133,22 @@ impl RoomClient {
         self.local.set(true);
         let (bell, ropes) = socket::bell();
         self.bell.set_value(Some(bell));
-        self.change(|_| {});
+        self.keeper.set_value(Some(Keeper::new(clock::new_message_id())));
+        // What waits is shown before there is a connection.
+        self.adopt(Keeper::adopt_left);
         leptos::task::spawn_local(socket::supervise(self, ropes));
+        leptos::task::spawn_local(neighbours::look_after(self));
+    }
+
+    /// The page is closed, as far as it knows.
+    pub(crate) fn close(self) {
+        self.with_keeper(|keeper, session, now| keeper.close(session, &mut BrowserShelf, now));
+    }
+
+    /// The page is shown, perhaps after it was closed.
+    pub(crate) fn reopen(self) {
+        self.with_keeper(|keeper, session, now| keeper.reopen(session, &mut BrowserShelf, now));
+        self.wake();
     }
 
     /// Does what a line from the composer asks for, or says why not.
@@ -289,10 +312,45 @@ impl RoomClient {
     fn change<T>(self, change: impl FnOnce(&mut Session) -> T) -> T {
         let mut result = None;
         self.session.update_value(|session| result = Some(change(session)));
+        self.with_keeper(|keeper, session, now| keeper.keep(session, &mut BrowserShelf, now));
         self.show();
         history::load(self);
         self.ring(Ring::Changed);
         result.expect("the change was made")
+    }
+
+    /// Knocks at the other pages of this browser; whether it is worth waiting for answers.
+    fn knock(self) -> bool {
+        let knock = |keeper: &mut Keeper, _: &mut Session, now| keeper.knock(&mut BrowserShelf, now);
+        self.with_keeper(knock).unwrap_or(false)
+    }
+
+    /// Another page knocked, or the storage may take by now what it did not take before.
+    fn renew(self) {
+        self.with_keeper(|keeper, session, now| keeper.renew(session, &mut BrowserShelf, now));
+        self.change(|_| {});
+    }
+
+    /// Takes in what pages left that did not answer.
+    fn adopt_silent(self) {
+        self.adopt(Keeper::adopt_silent);
+    }
+
+    fn adopt(self, adopt: fn(&mut Keeper, &mut Session, &mut BrowserShelf, u64)) {
+        self.with_keeper(|keeper, session, now| adopt(keeper, session, &mut BrowserShelf, now));
+        let waits = |session: &Session| session.drafts().map(|(room, _)| room.clone()).collect::<Vec<_>>();
+        for room in self.session.with_value(waits) {
+            if self.rooms.with_untracked(|rooms| !rooms.contains(&room)) {
+                self.rooms.update(|rooms| storage::remember_room(rooms, &room));
+            }
+        }
+        self.change(|_| {});
+    }
+
+    fn with_keeper<T>(self, work: impl FnOnce(&mut Keeper, &mut Session, u64) -> T) -> Option<T> {
+        let on_session =
+            |keeper: &mut Keeper| self.session.try_update_value(|session| work(keeper, session, clock::now()));
+        self.keeper.try_update_value(|keeper| keeper.as_mut().and_then(on_session)).flatten()
     }
 
     fn try_change(self, change: impl FnOnce(&mut Session) -> bool) {
@@ -325,6 +383,8 @@ impl RoomClient {
             tell(self.users, room.users());
             tell(self.link, &session.link());
             tell(self.waiting, &session.waiting());
+            let is_kept = self.keeper.with_value(|keeper| keeper.as_ref().is_none_or(Keeper::is_kept));
+            tell(self.unkept, &(!is_kept && session.has_unsent()));
             tell(self.unseen, &room.timeline().map_or(0, |timeline| timeline.unseen()));
             tell(self.following, &room.timeline().is_none_or(|timeline| timeline.is_following()));
             tell(self.loading, &room.is_loading());

@@ -1,5 +1,8 @@
 //! What this browser said and the server has not acknowledged, in the order in which it was said.
 
+pub(crate) mod keeper;
+mod kept;
+
 use crate::protocol::{Kind, MessageId, Seq, Text, Timestamp};
 use std::{collections::VecDeque, sync::Arc};
 

@@ -1,7 +1,12 @@
-//! What this browser remembers: the reader's name and colours in cookies, because the server reads them; rooms and
-//! unsent lines in its own storage. Where that is forbidden, things are remembered for as long as the page lives.
+//! What this browser remembers: the reader's name and colours in cookies, because the server reads them; rooms, unsent
+//! lines and what waits to be sent in its own storage. Where that is forbidden, things are remembered for as long as the
+//! page lives.
 
-use super::{address::encoded, first_page::Theme};
+use super::{
+    address::encoded,
+    first_page::Theme,
+    outbox::keeper::{MAX_RECORDS, PREFIX, Shelf},
+};
 use crate::protocol::{NickName, RoomName};
 use leptos::prelude::{document, window};
 use std::cell::RefCell;
@@ -13,6 +18,9 @@ const MAX_RECENT_ROOMS: usize = 20;
 
 /// The longest unsent line that is remembered, in bytes.
 const MAX_LINE_BYTES: usize = 64 * 1024;
+
+/// How many keys are looked through for outboxes at most. This site's own are far fewer.
+const MAX_KEYS: u32 = 10_000;
 
 const ROOMS: &str = "taproom:rooms";
 
@@ -96,6 +104,34 @@ pub(crate) fn push_address(path: &str) {
     }
 }
 
+/// The browser's storage without a memory beside it: who keeps something here has to know whether it is kept.
+#[derive(Debug)]
+pub(super) struct BrowserShelf;
+
+impl Shelf for BrowserShelf {
+    fn read(&self, key: &str) -> Option<String> {
+        storage()?.get_item(key).ok().flatten()
+    }
+
+    fn write(&mut self, key: &str, value: &str) -> bool {
+        storage().is_some_and(|storage| storage.set_item(key, value).is_ok())
+    }
+
+    fn remove(&mut self, key: &str) {
+        if let Some(storage) = storage() {
+            // What cannot be removed could not be stored either.
+            let _ = storage.remove_item(key);
+        }
+    }
+
+    fn records(&self) -> Vec<String> {
+        let Some(storage) = storage() else { return Vec::new() };
+        let keys = 0..storage.length().unwrap_or(0).min(MAX_KEYS);
+        let keys = keys.filter_map(|at| storage.key(at).ok().flatten());
+        keys.filter(|key| key.starts_with(PREFIX)).take(MAX_RECORDS + 1).collect()
+    }
+}
+
 fn line_key(room: &RoomName) -> String {
     ["taproom:line:", room.as_str()].concat()
 }
@@ -119,11 +155,11 @@ fn storage() -> Option<Storage> {
 
 fn read(key: &str) -> Option<String> {
     let held = MEMORY.with_borrow(|memory| memory.iter().find(|held| held.0 == key).map(|held| held.1.clone()));
-    held.or_else(|| storage()?.get_item(key).ok().flatten())
+    held.or_else(|| BrowserShelf.read(key))
 }
 
 fn write(key: &str, value: &str) {
-    let stored = storage().is_some_and(|storage| storage.set_item(key, value).is_ok());
+    let stored = BrowserShelf.write(key, value);
     MEMORY.with_borrow_mut(|memory| {
         memory.retain(|held| held.0 != key);
         if !stored {
@@ -134,8 +170,5 @@ fn write(key: &str, value: &str) {
 
 fn remove(key: &str) {
     MEMORY.with_borrow_mut(|memory| memory.retain(|held| held.0 != key));
-    if let Some(storage) = storage() {
-        // What cannot be removed could not be stored either.
-        let _ = storage.remove_item(key);
-    }
+    BrowserShelf.remove(key);
 }

@@ -88,15 +88,16 @@ fn awake(client: RoomClient, places: Places) {
     keys::listen(client, places);
     window_event_listener_untyped("online", move |_| client.wake());
     window_event_listener_untyped("offline", move |_| client.wake());
-    window_event_listener_untyped("pageshow", move |_| client.wake());
+    window_event_listener_untyped("pageshow", move |_| client.reopen());
+    window_event_listener_untyped("pagehide", move |_| client.close());
     window_event_listener_untyped("visibilitychange", move |_| {
         if document().visibility_state() == web_sys::VisibilityState::Visible {
             client.wake();
         }
     });
     window_event_listener_untyped("beforeunload", move |event| {
-        // What waits to be sent lives in this page: the browser asks before it is thrown away.
-        if client.waiting.get_untracked() > 0 {
+        // What is unsent lives in this page alone: the browser asks before it is thrown away.
+        if client.unkept.get_untracked() {
             event.prevent_default();
         }
     });

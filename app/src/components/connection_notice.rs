@@ -55,5 +55,8 @@ fn notice(client: RoomClient) -> String {
         1 => words.push_str(" · 1 message waiting"),
         waiting => words.extend([" · ", &waiting.to_string(), " messages waiting"]),
     }
+    if client.unkept.get_untracked() {
+        words.push_str(". This browser stores nothing more for this site: keep this page open until all is sent.");
+    }
     words
 }

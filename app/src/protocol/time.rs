@@ -13,12 +13,12 @@ pub struct Timestamp(pub u64);
 
 impl Timestamp {
     /// The last moment that RFC 3339 can write: the end of the year 9999.
-    const LAST: u64 = 253_402_300_799_999;
+    pub(crate) const LAST: Timestamp = Timestamp(253_402_300_799_999);
 
     /// The moment that a system's clock shows. Times before 1970 read as 1970.
     pub fn of(time: SystemTime) -> Timestamp {
         let millis = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis();
-        Timestamp(u64::try_from(millis).unwrap_or(Timestamp::LAST))
+        Timestamp(u64::try_from(millis).unwrap_or(Timestamp::LAST.0))
     }
 
     /// Milliseconds from `earlier` to this moment; zero when it is later.
@@ -29,7 +29,7 @@ impl Timestamp {
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let time = SystemTime::UNIX_EPOCH + Duration::from_millis(self.0.min(Timestamp::LAST));
+        let time = SystemTime::UNIX_EPOCH + Duration::from_millis(self.0.min(Timestamp::LAST.0));
         humantime::format_rfc3339_millis(time).fmt(f)
     }
 }
