@@ -81,6 +81,8 @@ pub(crate) struct RoomClient {
     pub(crate) waiting: RwSignal<usize>,
     /// The browser does not store what is unsent: it lives in this page.
     pub(crate) unkept: RwSignal<bool>,
+    /// Why the server does not take what waits; empty while it does.
+    pub(crate) hindrance: RwSignal<String>,
     /// How many messages came while the reader looked at something above.
     pub(crate) unseen: RwSignal<usize>,
     pub(crate) following: RwSignal<bool>,
@@ -114,6 +116,7 @@ impl RoomClient {
             link: RwSignal::new(session.link()),
             waiting: RwSignal::new(0),
             unkept: RwSignal::new(false),
+            hindrance: RwSignal::new(String::new()),
             unseen: RwSignal::new(0),
             following: RwSignal::new(true),
             loading: RwSignal::new(false),
@@ -268,8 +271,9 @@ impl RoomClient {
         self.ring(Ring::Awake);
     }
 
-    /// Opens a socket now instead of later.
+    /// Opens a socket now instead of later, or sends again what the server asked to send later.
     pub(crate) fn retry_now(self) {
+        self.change(Session::be_impatient);
         self.ring(Ring::Awake);
     }
 
@@ -384,6 +388,7 @@ impl RoomClient {
             tell(self.link, &session.link());
             tell(self.waiting, &session.waiting());
             let is_kept = self.keeper.with_value(|keeper| keeper.as_ref().is_none_or(Keeper::is_kept));
+            tell(self.hindrance, &session.hindrance().unwrap_or_default().to_owned());
             tell(self.unkept, &(!is_kept && session.has_unsent()));
             tell(self.unseen, &room.timeline().map_or(0, |timeline| timeline.unseen()));
             tell(self.following, &room.timeline().is_none_or(|timeline| timeline.is_following()));

@@ -82,6 +82,8 @@ pub struct Session {
     resume: Resume,
     /// The server asked for patience until this time.
     patience: u64,
+    /// Why, in the server's words.
+    hindrance: Option<String>,
     alerts: Vec<String>,
     turn: u64,
     build: String,
@@ -107,6 +109,7 @@ impl Session {
             skew: 0,
             resume: Resume::default(),
             patience: 0,
+            hindrance: None,
             alerts: Vec::new(),
             turn: 0,
             build: page.build,
@@ -143,7 +146,10 @@ impl Session {
                 self.with_room(&chat.room.clone(), |room| room.heard(chat, me.as_ref()));
             }
             ServerFrame::UserList(users) => self.with_room(&users.room.clone(), |room| room.users = users),
-            ServerFrame::Ack(ack) => self.with_room(&ack.room, |room| room.acknowledged(ack.id, ack.seq)),
+            ServerFrame::Ack(ack) => {
+                self.hindrance = None;
+                self.with_room(&ack.room, |room| room.acknowledged(ack.id, ack.seq));
+            }
             ServerFrame::Gap(gap) => {
                 self.resume.skipped += gap.to.next().distance_from(gap.from);
                 self.with_room(&gap.room, |room| room.skipped(&gap));
@@ -227,10 +233,16 @@ impl Session {
     pub fn closed(&mut self, now: u64) {
         self.link = Link::Waiting(now);
         self.greeted = false;
-        self.patience = 0;
+        self.be_impatient();
+        self.hindrance = None;
         self.leaving.clear();
         self.naming.cut();
         self.rooms.iter_mut().for_each(Room::cut);
+    }
+
+    /// The reader wants to try now what the server asked to try later.
+    pub fn be_impatient(&mut self) {
+        self.patience = 0;
     }
 
     /// When the next socket will be opened.
@@ -431,6 +443,11 @@ impl Session {
         self.rooms.iter().any(|room| room.outbox.has_unsent())
     }
 
+    /// Why the server does not take what waits to be sent, while it does not.
+    pub fn hindrance(&self) -> Option<&str> {
+        self.hindrance.as_deref()
+    }
+
     /// How many connections this page has had.
     pub fn connections(&self) -> u32 {
         self.connections
@@ -526,6 +543,7 @@ impl Session {
             (ErrorCode::TooFast | ErrorCode::Busy, Some((id, room))) => {
                 room.outbox.postpone(id);
                 self.patience = now + error.retry_after_ms.unwrap_or(PATIENCE_MS);
+                self.hindrance = Some(error.text.clone());
             }
             (_, Some((id, room))) => room.outbox.refuse(id, &error.text),
             (ErrorCode::NameTaken | ErrorCode::BadName, None) if self.naming.refused(error) => self.tell_of_name(),

@@ -1,10 +1,11 @@
-//! What is said about a lost connection: nothing for two seconds, then what happens next.
+//! What is said about a lost connection, or a server that takes no messages: nothing for two seconds, then what happens
+//! next.
 
 use crate::client::{RoomClient, clock, session::Link};
 use leptos::prelude::*;
 use std::time::Duration;
 
-/// How long a connection may be away before anything is said, in milliseconds.
+/// How long there may be trouble before anything is said, in milliseconds.
 const QUIET_MS: u64 = 2_000;
 
 /// How often the words are brought up to date.
@@ -14,9 +15,9 @@ const TICK: Duration = Duration::from_millis(250);
 pub(super) fn ConnectionNotice() -> impl IntoView {
     let client = expect_context::<RoomClient>();
     let words = RwSignal::new(None::<String>);
-    let away = Memo::new(move |_| client.link.get() != Link::Connected);
+    let trouble = Memo::new(move |_| client.link.get() != Link::Connected || !client.hindrance.read().is_empty());
     Effect::new(move |_| {
-        if !away.get() {
+        if !trouble.get() {
             words.set(None);
             return;
         }
@@ -48,7 +49,8 @@ fn notice(client: RoomClient) -> String {
             0 => "Reconnecting…".to_owned(),
             seconds => ["Reconnecting… trying again in ", &seconds.to_string(), " s"].concat(),
         },
-        Link::Connecting(_) | Link::Connected => "Reconnecting…".to_owned(),
+        Link::Connecting(_) => "Reconnecting…".to_owned(),
+        Link::Connected => ["Not sent yet. ", &client.hindrance.get_untracked()].concat(),
     };
     match client.waiting.get_untracked() {
         0 => {}

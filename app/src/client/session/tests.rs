@@ -313,6 +313,23 @@ fn what_is_said_is_shown_at_once_and_becomes_its_event() {
 }
 
 #[test]
+fn what_the_server_does_not_take_waits_and_the_reader_is_told_why() {
+    let mut world = World::named(0);
+    world.settle();
+    let id = world.post("hello");
+    world.server.up.clear();
+    let mut busy = ErrorFrame::new(ErrorCode::Busy, "The disk is full.");
+    (busy.id, busy.retry_after_ms) = (Some(id), Some(60_000));
+    world.server.down.push_back(ServerFrame::Error(busy));
+    world.settle();
+    assert_eq!((world.session.hindrance(), world.session.waiting()), (Some("The disk is full."), 1));
+    world.session.be_impatient();
+    world.settle();
+    assert_eq!(world.session.hindrance(), None);
+    world.check();
+}
+
+#[test]
 fn nothing_is_said_before_the_name_is_settled() {
     let mut world = World::new(0, None);
     world.post("hello");
