@@ -94,6 +94,8 @@ pub(crate) struct RoomClient {
     pub(crate) alert: RwSignal<String>,
     /// Something that went right and cannot be seen.
     pub(crate) toast: RwSignal<String>,
+    /// Another build serves than the one that made this page.
+    pub(crate) outdated: RwSignal<bool>,
     /// Times are those of the browser, not UTC.
     pub(crate) local: RwSignal<bool>,
 }
@@ -123,6 +125,7 @@ impl RoomClient {
             cannot_load: RwSignal::new(false),
             alert: RwSignal::new(String::new()),
             toast: RwSignal::new(String::new()),
+            outdated: RwSignal::new(false),
             local: RwSignal::new(false),
             session: StoredValue::new(session),
         };
@@ -392,6 +395,7 @@ impl RoomClient {
             tell(self.unkept, &(!is_kept && session.has_unsent()));
             tell(self.unseen, &room.timeline().map_or(0, |timeline| timeline.unseen()));
             tell(self.following, &room.timeline().is_none_or(|timeline| timeline.is_following()));
+            tell(self.outdated, &session.is_outdated());
             tell(self.loading, &room.is_loading());
             tell(self.cannot_load, &room.cannot_load());
             let (known, problem) = (session.name().cloned(), session.name_problem().cloned());

@@ -22,5 +22,6 @@ mod shortcuts;
 mod theme_switch;
 mod toasts;
 mod user_list;
+mod version_notice;
 
 pub(crate) use app::{App, room_title};

@@ -292,6 +292,9 @@ pub struct Status {
     pub limits: Limits,
     /// The server's clock.
     pub time: Timestamp,
+    /// Which build of the server this is. A page that was made by another one should be loaded again.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub build: String,
 }
 
 /// What a client must keep to.

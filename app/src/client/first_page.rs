@@ -17,7 +17,7 @@ pub struct RoomPage {
     pub me: Option<NickName>,
     /// The reader's choice of colours, from the cookie `taproom_theme`.
     pub theme: Theme,
-    /// The server's version, for the connection report.
+    /// Which build of Taproom rendered it.
     pub build: String,
 }
 

@@ -86,6 +86,9 @@ pub struct Session {
     hindrance: Option<String>,
     alerts: Vec<String>,
     turn: u64,
+    /// Which build made this page.
+    made_by: String,
+    /// Which build serves now.
     build: String,
 }
 
@@ -112,6 +115,7 @@ impl Session {
             hindrance: None,
             alerts: Vec::new(),
             turn: 0,
+            made_by: page.build.clone(),
             build: page.build,
         }
     }
@@ -478,9 +482,14 @@ impl Session {
         self.socket.as_ref()
     }
 
-    /// The server's version.
+    /// Which build serves.
     pub fn build(&self) -> &str {
         &self.build
+    }
+
+    /// Whether another build serves than the one that made this page.
+    pub fn is_outdated(&self) -> bool {
+        self.build != self.made_by
     }
 
     /// What the reader should be told and was not yet.
@@ -497,6 +506,9 @@ impl Session {
         }
         self.socket = Some(status.socket.clone());
         self.limits = Some(status.limits);
+        if !status.build.is_empty() {
+            self.build.clone_from(&status.build);
+        }
         self.clock_was(status.time, now);
         let me = self.naming.known().cloned();
         self.naming.told(status, first);

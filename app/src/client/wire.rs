@@ -173,6 +173,7 @@ fn status(json: &impl Json) -> Option<Status> {
             burst: limits.number_of("Burst")? as u32,
         },
         time: json.moment("Time")?,
+        build: json.text_of("Build").unwrap_or_default(),
     })
 }
 

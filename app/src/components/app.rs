@@ -3,7 +3,7 @@
 use super::{
     chat_log::ChatLog, composer::Composer, connection_notice::ConnectionNotice, connection_report::ConnectionReport,
     headline::Headline, keys, message_menu::MessageMenu, pill::Pill, room_list::RoomList, shortcuts::Shortcuts,
-    toasts::Toasts, user_list::UserList,
+    toasts::Toasts, user_list::UserList, version_notice::VersionNotice,
 };
 use crate::{
     client::first_page::RoomPage,
@@ -68,6 +68,7 @@ pub(crate) fn App() -> impl IntoView {
             <main aria-label=move || ["#", client.room.read().as_str()].concat()>
                 <Headline/>
                 <ConnectionNotice/>
+                <VersionNotice/>
                 <ChatLog/>
                 <Pill/>
                 <Composer/>

@@ -47,11 +47,14 @@ pub(crate) struct Arrival {
     pub(crate) from: From,
     /// The name that was asked for, or why it is none.
     pub(crate) name: Option<Result<NickName, BadName>>,
+    /// Which build serves the pages.
+    pub(crate) build: Arc<str>,
 }
 
 /// One open socket.
 pub(crate) struct Connection {
     id: SocketId,
+    build: Arc<str>,
     chat: Chat,
     transport: Transport,
     who: Presence,
@@ -94,7 +97,7 @@ impl Connection {
         admitted: Admitted,
         end: CancellationToken,
     ) {
-        let mut connection = Connection::new(chat, transport, arrival.visitor.clone(), end);
+        let mut connection = Connection::new(chat, transport, &arrival, end);
         // What happens once is boxed: a connection that waits is to keep no room for it.
         let mut ending = Box::pin(connection.arrive(arrival)).await;
         // In its room, it reads on at its own pace and makes place at the door.
@@ -107,10 +110,11 @@ impl Connection {
         }
     }
 
-    fn new(chat: Chat, transport: Transport, visitor: Option<VisitorId>, end: CancellationToken) -> Connection {
-        let who = chat.people.arrive(visitor);
+    fn new(chat: Chat, transport: Transport, arrival: &Arrival, end: CancellationToken) -> Connection {
+        let who = chat.people.arrive(arrival.visitor.clone());
         Connection {
             id: SocketId(ulid::Ulid::from_parts(crate::now().0, rand::random()).to_string().into()),
+            build: arrival.build.clone(),
             called: who.watch(),
             who,
             chat,
@@ -253,6 +257,7 @@ impl Connection {
             protocol: protocol::VERSION,
             limits: self.chat.people.limits(),
             time: crate::now(),
+            build: self.build.to_string(),
         };
         self.answer(&ServerFrame::Status(status));
     }

@@ -9,7 +9,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use rust_embed::{Embed, EmbeddedFile};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 /// What the build made of `style`, `public` and `frontend`. A debug build reads it from disk at every request.
 #[derive(Embed)]
@@ -135,8 +135,13 @@ fn find_files() -> SiteFiles {
 }
 
 /// Which build this is: the version, and the fingerprint of the page's program.
-pub(super) fn build() -> String {
+pub(super) fn build() -> Arc<str> {
+    static FOUND: OnceLock<Arc<str>> = OnceLock::new();
+    if cfg!(debug_assertions) { find_build() } else { FOUND.get_or_init(find_build).clone() }
+}
+
+fn find_build() -> Arc<str> {
     let wasm = site_files().wasm;
     let fingerprint: String = wasm.split('.').nth(1).unwrap_or_default().chars().take(8).collect();
-    format!("{} ({fingerprint})", env!("CARGO_PKG_VERSION"))
+    format!("{} ({fingerprint})", env!("CARGO_PKG_VERSION")).into()
 }

@@ -1,6 +1,6 @@
 //! The door to the WebSocket: who asks, and where they want to go.
 
-use super::{Site, origin, problem::Problem, visitor};
+use super::{Site, assets, origin, problem::Problem, visitor};
 use crate::{
     delivery::{Arrival, Connection, Transport},
     rooms::From,
@@ -59,7 +59,8 @@ fn arrival(
         ));
     }
     let Query(parameters) = parameters.map_err(|bad| Problem::bad_request(bad.body_text()))?;
-    Ok(Arrival { visitor: visitor::visitor(&CookieJar::from_headers(headers)), ..parameters.arrival()? })
+    let visitor = visitor::visitor(&CookieJar::from_headers(headers));
+    Ok(Arrival { visitor, build: assets::build(), ..parameters.arrival()? })
 }
 
 impl Parameters {
@@ -75,6 +76,6 @@ impl Parameters {
         let from = From { after, epoch: epoch.map(|epoch| Epoch(epoch.into())) };
         // A name that is none is no reason to turn somebody away: they come as a guest and are told.
         let name = self.name.filter(|name| !name.is_empty()).map(|name| NickName::parse(&name));
-        Ok(Arrival { visitor: None, room, from, name })
+        Ok(Arrival { room, from, name, ..Arrival::default() })
     }
 }

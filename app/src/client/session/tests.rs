@@ -86,6 +86,7 @@ impl Server {
             protocol: 1,
             limits: Limits { text_bytes: 8_000, frame_bytes: 65_536, messages_per_second: 5, burst: 20 },
             time: Timestamp(0),
+            build: "test".into(),
         })
     }
 

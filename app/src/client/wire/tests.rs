@@ -76,7 +76,7 @@ prop_compose! {
 prop_compose! {
     fn a_status()(
         socket in name(), name in a_nick(), named: bool, room in a_room(), head in a_seq(), epoch in self::name(),
-        numbers: [u32; 3], time in a_moment(),
+        numbers: [u32; 3], time in a_moment(), build in ".*",
     ) -> Status {
         let limits = Limits {
             text_bytes: 8_000,
@@ -85,7 +85,7 @@ prop_compose! {
             burst: numbers[2],
         };
         let (socket, epoch) = (SocketId(socket.into()), Epoch(epoch.into()));
-        Status { socket, name, named, room, head, epoch, protocol: 1, limits, time }
+        Status { socket, name, named, room, head, epoch, protocol: 1, limits, time, build }
     }
 }
 
