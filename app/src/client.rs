@@ -24,6 +24,7 @@ pub mod window;
 pub(crate) mod wire;
 
 use self::{
+    address::Spot,
     calendar::{Calendar, Local, Utc},
     command::Action,
     first_page::RoomPage,
@@ -34,10 +35,11 @@ use self::{
     session::{Link, Session},
     socket::{Bell, Ring},
     storage::BrowserShelf,
-    timeline::Place,
+    timeline::{Edge, Timeline},
 };
 use crate::protocol::{ClientFrame, Kind, MessageId, NickName, RoomName, Text, UserList};
 use leptos::prelude::*;
+use std::cell::Cell;
 
 /// What tells a row from all others: which visit to a room it belongs to, and what it is there.
 pub(crate) type LiveKey = (u64, RowKey);
@@ -71,6 +73,10 @@ pub(crate) struct RoomClient {
     /// Called before the rows change, so that what is being read can be kept in its place.
     before_rows: StoredValue<Option<Callback<()>>>,
     pub(crate) rows: RwSignal<Vec<LiveRow>>,
+    /// How many times what is in a row changed.
+    pub(crate) changes: RwSignal<u32>,
+    /// How many times a message was shown because an address led to it.
+    pub(crate) found: RwSignal<u32>,
     pub(crate) room: RwSignal<RoomName>,
     /// The rooms in the list, in its order.
     pub(crate) rooms: RwSignal<Vec<RoomName>>,
@@ -86,6 +92,8 @@ pub(crate) struct RoomClient {
     /// How many messages came while the reader looked at something above.
     pub(crate) unseen: RwSignal<usize>,
     pub(crate) following: RwSignal<bool>,
+    /// The reader looks at something from which the newest messages are not reached by scrolling down a little.
+    pub(crate) away: RwSignal<bool>,
     /// History is being loaded.
     pub(crate) loading: RwSignal<bool>,
     /// Loading history has failed, and will be tried again.
@@ -111,6 +119,8 @@ impl RoomClient {
             bell: StoredValue::new(None),
             before_rows: StoredValue::new(None),
             rows: RwSignal::new(Vec::new()),
+            changes: RwSignal::new(0),
+            found: RwSignal::new(0),
             room: RwSignal::new(room.name().clone()),
             rooms: RwSignal::new(vec![room.name().clone()]),
             users: RwSignal::new(room.users().clone()),
@@ -120,7 +130,8 @@ impl RoomClient {
             unkept: RwSignal::new(false),
             hindrance: RwSignal::new(String::new()),
             unseen: RwSignal::new(0),
-            following: RwSignal::new(true),
+            following: RwSignal::new(room.timeline().is_none_or(Timeline::is_following)),
+            away: RwSignal::new(room.timeline().is_some_and(is_away)),
             loading: RwSignal::new(false),
             cannot_load: RwSignal::new(false),
             alert: RwSignal::new(String::new()),
@@ -190,18 +201,39 @@ impl RoomClient {
         self.change(|session| session.choose_name(name));
     }
 
-    /// Looks at another room, and says so in the address.
+    /// Looks at the newest messages of a room, and says so in the address.
     pub(crate) fn visit(self, room: RoomName) {
-        if room != self.room.get_untracked() {
-            storage::push_address(&address::room_path(&room));
-        }
-        self.switch(room);
+        self.go(Spot::newest(room));
+        self.follow();
     }
 
-    /// Looks at another room.
-    pub(crate) fn switch(self, room: RoomName) {
-        self.rooms.update(|rooms| storage::remember_room(rooms, &room));
-        self.change(|session| session.switch(room));
+    /// Looks at a room or at a message in it, and says so in the address.
+    pub(crate) fn go(self, spot: Spot) {
+        if storage::spot().as_ref() != Some(&spot) {
+            storage::push_address(&spot.path());
+        }
+        self.arrive(spot);
+    }
+
+    /// Looks at what the address says.
+    pub(crate) fn arrive(self, spot: Spot) {
+        self.rooms.update(|rooms| storage::remember_room(rooms, &spot.room));
+        self.change(|session| {
+            session.switch(spot.room);
+            match spot.message {
+                Some(seq) => session.seek(seq),
+                None => session.unfocus(),
+            }
+        });
+    }
+
+    /// Leaves what the address led to, if it led to a message, for the newest one.
+    pub(crate) fn jump(self) {
+        if storage::spot().is_some_and(|spot| spot.message.is_some()) {
+            self.visit(self.room.get_untracked());
+        } else {
+            self.follow();
+        }
     }
 
     /// Looks at the room before (-1) or after (1) this one in the list.
@@ -247,8 +279,10 @@ impl RoomClient {
 
     /// The reader scrolled to the end, or away from it.
     pub(crate) fn scrolled(self, at_end: bool) {
-        let at_end = at_end && self.shows_the_end();
-        if at_end != self.following.get_untracked() {
+        let following = self.following.get_untracked();
+        // Whoever follows may wait for the newest messages to come.
+        let at_end = at_end && (following || self.reaches_the_newest());
+        if at_end != following {
             self.change(|session| if at_end { session.follow() } else { session.hold() });
         }
     }
@@ -263,9 +297,14 @@ impl RoomClient {
         self.try_change(Session::reveal_newer);
     }
 
-    /// The reader wants to see what is missing at a place.
-    pub(crate) fn want_hole(self, place: Place) {
-        self.change(|session| session.want_hole(place));
+    /// The reader wants to see more of a hole.
+    pub(crate) fn want_hole(self, number: u32, edge: Edge) {
+        self.change(|session| session.want_hole(number, edge));
+    }
+
+    /// The reader came near an edge of a hole.
+    pub(crate) fn near_hole(self, number: u32, edge: Edge) {
+        self.try_change(|session| session.near_hole(number, edge));
     }
 
     /// The browser woke up, or its network changed.
@@ -366,8 +405,8 @@ impl RoomClient {
         }
     }
 
-    fn shows_the_end(self) -> bool {
-        self.session.with_value(|session| session.room().timeline().is_none_or(|timeline| timeline.shows_the_end()))
+    fn reaches_the_newest(self) -> bool {
+        self.session.with_value(|session| session.room().timeline().is_none_or(Timeline::reaches_the_newest))
     }
 
     fn ring(self, ring: Ring) {
@@ -395,6 +434,8 @@ impl RoomClient {
             tell(self.unkept, &(!is_kept && session.has_unsent()));
             tell(self.unseen, &room.timeline().map_or(0, |timeline| timeline.unseen()));
             tell(self.following, &room.timeline().is_none_or(|timeline| timeline.is_following()));
+            tell(self.away, &room.timeline().is_some_and(is_away));
+            tell(self.found, &session.found());
             tell(self.outdated, &session.is_outdated());
             tell(self.loading, &room.is_loading());
             tell(self.cannot_load, &room.cannot_load());
@@ -415,6 +456,14 @@ impl RoomClient {
             (session.visit(), rows)
         });
         let old = self.rows.get_untracked();
+        let is_announced = Cell::new(false);
+        let announce = || {
+            if !is_announced.replace(true)
+                && let Some(before_rows) = self.before_rows.get_value()
+            {
+                before_rows.run(());
+            }
+        };
         // Rows come and go and seldom pass each other, so every search goes on from the one before. A draft that was
         // refused is passed by what was said after it.
         let mut rest = old.iter();
@@ -434,18 +483,23 @@ impl RoomClient {
                     },
                 };
                 if known.row.with_untracked(|old| *old != row) {
+                    announce();
                     known.row.set(row);
                 }
                 known.clone()
             })
             .collect();
         if !old.iter().map(|live| live.key).eq(live.iter().map(|live| live.key)) {
-            if let Some(before_rows) = self.before_rows.get_value() {
-                before_rows.run(());
-            }
+            announce();
             self.rows.set(live);
+        } else if is_announced.get() {
+            self.changes.update(|changes| *changes = changes.wrapping_add(1));
         }
     }
+}
+
+fn is_away(timeline: &Timeline) -> bool {
+    !timeline.is_following() && !timeline.reaches_the_newest()
 }
 
 /// Sets a signal if its value is another one.

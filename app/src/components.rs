@@ -7,6 +7,7 @@ mod composer;
 mod connection_notice;
 mod connection_report;
 mod dom;
+mod gap_row;
 mod headline;
 mod in_steps;
 mod input_line;

@@ -42,7 +42,10 @@ pub fn router(site: Site) -> Router {
         .route("/", get(pages::by_parameter))
         .route("/r/{room}", get(pages::by_path))
         .route("/r/{room}/", get(pages::without_slash))
+        .route("/r/{room}/m/{seq}", get(pages::by_message))
+        .route("/r/{room}/m/{seq}/", get(pages::without_slash))
         .route("/api/v1/rooms/{room}/events", get(history::events))
+        .route("/api/v1/events", get(history::events_by_parameter))
         .layer(CompressionLayer::new());
     Router::new()
         .merge(pages)

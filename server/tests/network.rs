@@ -8,7 +8,6 @@
 use app::{
     client::{
         reconnect::Backoff,
-        room::HistoryRequest,
         session::{Link, Session},
     },
     pages::{RoomPage, Theme},
@@ -228,6 +227,7 @@ impl Browser {
         let page = RoomPage {
             users: UserList { room, users: Vec::new(), count: None },
             page,
+            focus: None,
             me: Some(NickName::parse(&format!("browser {number}")).expect("a good name")),
             theme: Theme::default(),
             build: String::new(),
@@ -285,7 +285,7 @@ impl Browser {
             timeout(DIAL, socket.send(Message::from(json))).await.ok()?.ok()?;
         }
         while let Some(request) = self.session.next_request(self.now()) {
-            let page = timeout(DIAL, fetch(history_path(&request))).await.ok().flatten();
+            let page = timeout(DIAL, fetch(request.path())).await.ok().flatten();
             self.session.loaded(&request, page.as_ref(), self.now());
         }
         Some(())
@@ -353,11 +353,6 @@ impl Browser {
 
 fn pause(random: &mut StdRng) -> Duration {
     Duration::from_millis(random.random_range(10..2_500))
-}
-
-fn history_path(request: &HistoryRequest) -> String {
-    let before = request.before.map(|seq| format!("&before={seq}")).unwrap_or_default();
-    format!("/api/v1/rooms/{}/events?limit=50{before}", request.room)
 }
 
 async fn fetch(path: String) -> Option<Page> {

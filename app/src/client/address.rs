@@ -1,6 +1,6 @@
-//! Addresses: which room a page's address means, and the addresses of rooms, history and the socket.
+//! Addresses: what a page's address leads to, and the addresses of rooms, messages, history and the socket.
 
-use super::room::HistoryRequest;
+use super::{room::HistoryRequest, timeline::Stretch};
 use crate::protocol::{Epoch, NickName, RoomName, Seq};
 
 /// The address of a room's page.
@@ -12,18 +12,69 @@ pub(crate) fn room_path(room: &RoomName) -> String {
     }
 }
 
-/// The room that an address means; none when it is not the address of a room.
-pub(crate) fn room_of(path: &str, query: &str) -> Option<RoomName> {
-    if let Some(name) = path.strip_prefix("/r/") {
-        return RoomName::parse(&decoded(name.trim_end_matches('/'), false)?).ok();
+/// The address of a message: its room's page, opened where the message is.
+pub(crate) fn message_path(room: &RoomName, seq: Seq) -> String {
+    let room = room_path(room);
+    let step = if room.starts_with("/?") { "&m=" } else { "/m/" };
+    [&room, step, &seq.to_string()].concat()
+}
+
+/// What an address leads to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Spot {
+    pub(crate) room: RoomName,
+    /// A message in it; without one, the newest.
+    pub(crate) message: Option<Seq>,
+}
+
+impl Spot {
+    /// The newest messages of a room.
+    pub(crate) fn newest(room: RoomName) -> Spot {
+        Spot { room, message: None }
     }
-    if path != "/" {
-        return None;
+
+    /// Where an address of this site leads to; none when that is neither a room nor a message.
+    pub(crate) fn of(path: &str, query: &str) -> Option<Spot> {
+        if let Some(rest) = path.strip_prefix("/r/") {
+            let (room, message) = match rest.trim_end_matches('/').split_once('/') {
+                Some((room, rest)) => (room, Some(rest.strip_prefix("m/")?)),
+                None => (rest.trim_end_matches('/'), None),
+            };
+            return Spot::parse(RoomName::parse(&decoded(room, false)?).ok()?, message);
+        }
+        if path != "/" {
+            return None;
+        }
+        let parameter = |name: &str| {
+            let parameters = query.trim_start_matches('?').split('&');
+            parameters.filter_map(|parameter| parameter.strip_prefix(name)?.strip_prefix('=')).next()
+        };
+        let room = parameter("room").and_then(|value| decoded(value, true));
+        Spot::parse(RoomName::of_parameter(room.as_deref()).ok()?, parameter("m"))
     }
-    let parameters = query.trim_start_matches('?').split('&');
-    let room = parameters.filter_map(|parameter| parameter.strip_prefix("room=")).next();
-    let room = room.and_then(|value| decoded(value, true));
-    RoomName::of_parameter(room.as_deref()).ok()
+
+    /// Where a link in a page leads to, when it is one of the site that the page came from.
+    pub(crate) fn of_link(href: &str, origin: &str) -> Option<Spot> {
+        let path = href.strip_prefix(origin).unwrap_or(href);
+        let path = path.split('#').next().filter(|path| path.starts_with('/') && !path.starts_with("//"))?;
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
+        Spot::of(path, query)
+    }
+
+    pub(crate) fn path(&self) -> String {
+        match self.message {
+            Some(seq) => message_path(&self.room, seq),
+            None => room_path(&self.room),
+        }
+    }
+
+    fn parse(room: RoomName, message: Option<&str>) -> Option<Spot> {
+        match message.map(|message| message.parse().map(Seq)) {
+            Some(Ok(seq)) => Some(Spot { room, message: Some(seq) }),
+            Some(Err(_)) => None,
+            None => Some(Spot::newest(room)),
+        }
+    }
 }
 
 /// The query of the socket's address.
@@ -41,10 +92,18 @@ pub(crate) fn socket_query(room: &RoomName, cursor: Option<(Seq, &Epoch)>, name:
 /// Where a page of history is loaded from.
 pub(crate) fn history_path(request: &HistoryRequest) -> String {
     let limit = super::timeline::PAGE_EVENTS.to_string();
-    let mut path = ["/api/v1/rooms/", &encoded(request.room.as_str()), "/events?limit=", &limit].concat();
-    if let Some(before) = request.before {
-        path.extend(["&before=", &before.to_string()]);
-    }
+    let mut path = match request.room.as_str() {
+        dots @ ("." | "..") => ["/api/v1/events?room=", dots, "&limit="].concat(),
+        name => ["/api/v1/rooms/", &encoded(name), "/events?limit="].concat(),
+    };
+    path.push_str(&limit);
+    let (name, seq) = match request.stretch {
+        Stretch::Newest => return path,
+        Stretch::Before(seq) => ("&before=", seq),
+        Stretch::After(seq) => ("&after=", seq),
+        Stretch::Around(seq) => ("&around=", seq),
+    };
+    path.extend([name, &seq.to_string()]);
     path
 }
 
@@ -92,13 +151,40 @@ mod tests {
 
     #[test]
     fn the_tutorials_addresses_and_the_pretty_ones_mean_rooms() {
-        assert_eq!(room_of("/", ""), Some(room("default")));
-        assert_eq!(room_of("/", "?room="), Some(room("default")));
-        assert_eq!(room_of("/", "?x=1&room=two+words%21"), Some(room("two words!")));
-        assert_eq!(room_of("/r/caf%C3%A9", ""), Some(room("café")));
-        assert_eq!(room_of("/r/a%2Fb", ""), Some(room("a/b")));
-        for other in ["/r/", "/r/%E9", "/r/%0a", "/about", "/rx"] {
-            assert_eq!(room_of(other, ""), None, "{other}");
+        let of = |path, query| Spot::of(path, query).filter(|spot| spot.message.is_none()).map(|spot| spot.room);
+        assert_eq!(of("/", ""), Some(room("default")));
+        assert_eq!(of("/", "?room="), Some(room("default")));
+        assert_eq!(of("/", "?x=1&room=two+words%21"), Some(room("two words!")));
+        assert_eq!(of("/r/caf%C3%A9", ""), Some(room("café")));
+        assert_eq!(of("/r/caf%C3%A9/", ""), Some(room("café")));
+        assert_eq!(of("/r/a%2Fb", ""), Some(room("a/b")));
+        assert_eq!(of("/r/a%2Fm%2F5", ""), Some(room("a/m/5")));
+        for other in ["/r/", "/r/%E9", "/r/%0a", "/about", "/rx", "/r/a/b", "/r//m/5"] {
+            assert_eq!(Spot::of(other, ""), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_message_has_an_address_in_its_room() {
+        let spot = |name, seq| Some(Spot { room: room(name), message: Some(Seq(seq)) });
+        assert_eq!(Spot::of("/r/a%2Fb/m/17", ""), spot("a/b", 17));
+        assert_eq!(Spot::of("/r/x/m/17/", ""), spot("x", 17));
+        assert_eq!(Spot::of("/", "?room=..&m=3"), spot("..", 3));
+        for other in ["/r/x/m/", "/r/x/m/one", "/r/x/m/-1", "/r/x/m/1/2", "/r/x/n/1", "/r/x/m/18446744073709551616"] {
+            assert_eq!(Spot::of(other, ""), None, "{other}");
+        }
+        assert_eq!(Spot::of("/", "?room=x&m=one"), None);
+    }
+
+    #[test]
+    fn a_link_is_followed_inside_only_if_it_is_of_this_site() {
+        let here = "https://chat.example";
+        let of = |href| Spot::of_link(href, here).map(|spot| spot.path());
+        assert_eq!(of("/r/x/m/5").as_deref(), Some("/r/x/m/5"));
+        assert_eq!(of("https://chat.example/r/x/m/5#top").as_deref(), Some("/r/x/m/5"));
+        assert_eq!(of("https://chat.example/?room=.").as_deref(), Some("/?room=."));
+        for other in ["https://chat.example.org/r/x", "https://else.example/r/x", "//else.example/r/x", "r/x", "#x"] {
+            assert_eq!(of(other), None, "{other}");
         }
     }
 
@@ -113,24 +199,32 @@ mod tests {
 
     #[test]
     fn history_is_asked_for_by_pages() {
-        let request = HistoryRequest { room: room("a/b"), before: Some(Seq(51)) };
-        assert_eq!(history_path(&request), "/api/v1/rooms/a%2Fb/events?limit=50&before=51");
+        let path = |stretch| HistoryRequest { room: room("a/b"), stretch }.path();
+        assert_eq!(path(Stretch::Newest), "/api/v1/rooms/a%2Fb/events?limit=50");
+        assert_eq!(path(Stretch::Before(Seq(51))), "/api/v1/rooms/a%2Fb/events?limit=50&before=51");
+        assert_eq!(path(Stretch::After(Seq(50))), "/api/v1/rooms/a%2Fb/events?limit=50&after=50");
+        assert_eq!(path(Stretch::Around(Seq(9))), "/api/v1/rooms/a%2Fb/events?limit=50&around=9");
+        let dots = HistoryRequest { room: room(".."), stretch: Stretch::Newest };
+        assert_eq!(dots.path(), "/api/v1/events?room=..&limit=50");
     }
 
     proptest! {
         #[test]
-        fn every_room_has_an_address(name in "\\PC{1,64}") {
+        fn every_room_and_every_message_has_an_address(
+            name in "\\PC{1,64}|\\.|\\.\\.",
+            message in proptest::option::of(any::<u64>().prop_map(Seq)),
+        ) {
             if let Ok(room) = RoomName::parse(&name) {
-                let address = room_path(&room);
-                let (path, query) = address.split_once('?').unwrap_or((&address, ""));
-                prop_assert_eq!(room_of(path, query), Some(room));
+                let spot = Spot { room, message };
+                prop_assert_eq!(Spot::of_link(&spot.path(), "https://chat.example"), Some(spot));
             }
         }
 
         #[test]
         fn no_address_makes_reading_panic(path in "\\PC{0,80}", query in "\\PC{0,80}") {
-            let _ = room_of(&path, &query);
-            let _ = room_of(&["/r/", &path].concat(), &query);
+            let _ = Spot::of(&path, &query);
+            let _ = Spot::of(&["/r/", &path].concat(), &query);
+            let _ = Spot::of_link(&path, &query);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What the first HTML of a room is made of. The browser gets the same, and goes on from there.
 
 use super::wire;
-use crate::protocol::{NickName, Page, UserList};
+use crate::protocol::{Event, NickName, Page, Seq, UserList};
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
 
@@ -9,8 +9,10 @@ use std::{fmt, str::FromStr};
 /// the browser, so that both show the same.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RoomPage {
-    /// The newest stretch of the room's log. The browser's cursor starts at its end.
+    /// The newest stretch of the room's log, or the one around the message in focus. The browser reads on from its head.
     pub page: Page,
+    /// The message that the address leads to.
+    pub focus: Option<Seq>,
     /// Who is in the room.
     pub users: UserList,
     /// What the reader was called the last time, from the cookie `taproom_name`.
@@ -24,6 +26,11 @@ pub struct RoomPage {
 impl RoomPage {
     /// How many events the first page carries at most.
     pub const EVENTS: usize = 50;
+
+    /// Whether the message is here that the address leads to, if it leads to one.
+    pub fn has_its_focus(&self) -> bool {
+        self.focus.is_none_or(|focus| self.page.events.iter().map(Event::seq).any(|seq| seq == focus))
+    }
 }
 
 /// As it is put into the document.

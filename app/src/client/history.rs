@@ -1,6 +1,6 @@
 //! Loading pages of history by HTTP.
 
-use super::{RoomClient, address, clock, room::HistoryRequest, wire};
+use super::{RoomClient, clock, room::HistoryRequest, wire};
 use crate::protocol::Page;
 use gloo_net::http::Request;
 
@@ -16,7 +16,7 @@ pub(super) fn load(client: RoomClient) {
 
 /// A page; none when it did not come or cannot be read.
 async fn fetch(request: &HistoryRequest) -> Option<Page> {
-    let response = Request::get(&address::history_path(request)).send().await.ok()?;
+    let response = Request::get(&request.path()).send().await.ok()?;
     if !response.ok() {
         return None;
     }

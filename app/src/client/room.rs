@@ -1,8 +1,9 @@
 //! One room that is open in this page: its timeline, its outbox, who is in it, and whether the socket is.
 
 use super::{
+    address,
     outbox::{Draft, Outbox},
-    timeline::{Applied, Place, Timeline, Top},
+    timeline::{Applied, Place, Stretch, Timeline, Top},
 };
 use crate::protocol::{Chat, Event, Gap, MessageId, NickName, Page, RoomName, Seq, SocketId, Status, UserList};
 
@@ -23,6 +24,8 @@ pub struct Room {
     pub(super) catch_up_to: Seq,
     pub(super) left_at: Option<Place>,
     pub(super) wants_older: bool,
+    /// The message that is to be shown as soon as it is here.
+    pub(super) sought: Option<Seq>,
     pub(super) fetch: Fetch,
     /// When it was looked at last, in turns.
     pub(super) used: u64,
@@ -60,8 +63,26 @@ impl Fetch {
 pub struct HistoryRequest {
     /// The room.
     pub room: RoomName,
-    /// The newest events before this position; without it the newest of all.
-    pub before: Option<Seq>,
+    /// Which part of its log.
+    pub stretch: Stretch,
+}
+
+impl HistoryRequest {
+    /// Where it is loaded from.
+    pub fn path(&self) -> String {
+        address::history_path(self)
+    }
+}
+
+/// What became of the message that is looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Search {
+    /// There is none, or it goes on.
+    Open,
+    /// It is shown now.
+    Found,
+    /// The server does not have it.
+    Failed,
 }
 
 impl Room {
@@ -76,6 +97,7 @@ impl Room {
             catch_up_to: Seq::ZERO,
             left_at: None,
             wants_older: false,
+            sought: None,
             fetch: Fetch::default(),
             used: 0,
         }
@@ -106,9 +128,10 @@ impl Room {
         self.fetch.failures > 0
     }
 
-    /// Whether older messages are being loaded.
+    /// Whether messages are being loaded.
     pub fn is_loading(&self) -> bool {
-        self.timeline.is_none() || self.wants_older
+        let wants = |timeline: &Timeline| timeline.wanted().is_some();
+        self.wants_older || self.sought.is_some() || self.timeline.as_ref().is_none_or(wants)
     }
 
     /// Whether everything that was said before the socket came is here.
@@ -164,36 +187,48 @@ impl Room {
         if self.fetch.running || now < self.fetch.not_before {
             return None;
         }
-        let before = match &self.timeline {
-            None => None,
-            Some(timeline) => Some(self.older_than().or_else(|| timeline.wanted_hole())?),
+        let stretch = match (self.sought, &self.timeline) {
+            (Some(seq), _) => Stretch::Around(seq),
+            (None, None) => Stretch::Newest,
+            (None, Some(timeline)) => self.older().or_else(|| timeline.wanted())?,
         };
         self.fetch.running = true;
-        Some(HistoryRequest { room: self.name.clone(), before })
+        Some(HistoryRequest { room: self.name.clone(), stretch })
     }
 
-    pub(super) fn loaded(&mut self, before: Option<Seq>, page: Option<&Page>, now: u64) {
+    pub(super) fn loaded(&mut self, asked: Stretch, page: Option<&Page>, now: u64) -> Search {
         // A page of another log answers nothing; the next status will tell of that log.
         let fits = |page: &&Page| self.timeline.as_ref().is_none_or(|timeline| *timeline.epoch() == page.epoch);
         let page = page.filter(fits);
         self.fetch.ended(page.is_some(), now);
-        let Some(page) = page else { return };
-        match (&mut self.timeline, before) {
-            (Some(timeline), Some(before)) => {
-                timeline.history(before, page);
-                self.wants_older = false;
+        let Some(page) = page else { return Search::Open };
+        match (&mut self.timeline, asked) {
+            (Some(timeline), asked) => {
+                timeline.history(asked, page);
+                self.wants_older &= !matches!(asked, Stretch::Before(_));
             }
-            (None, None) => {
-                self.timeline = Some(Timeline::of_page(page));
-                self.joined = Joined::No;
-            }
-            _ => {}
+            (None, Stretch::Newest) => self.open(Some(Timeline::of_page(page))),
+            (None, Stretch::Around(seq)) => self.open(Timeline::around(page, seq)),
+            (None, Stretch::Before(_) | Stretch::After(_)) => {}
         }
         for event in &page.events {
             let Event::Chat(chat) = event;
             self.outbox.settle(chat.id);
         }
         self.settle();
+        match self.look() {
+            Search::Open if self.sought.is_some_and(|sought| asked == Stretch::Around(sought)) => {
+                self.sought = None;
+                Search::Failed
+            }
+            search => search,
+        }
+    }
+
+    /// Shows a message, now or as soon as it is here.
+    pub(super) fn seek(&mut self, seq: Seq) -> Search {
+        self.sought = Some(seq);
+        self.look()
     }
 
     /// The reader is near the top; whether that changes anything.
@@ -217,9 +252,23 @@ impl Room {
         self.fetch.not_before = 0;
     }
 
-    fn older_than(&self) -> Option<Seq> {
+    fn open(&mut self, timeline: Option<Timeline>) {
+        self.timeline = timeline;
+        self.joined = Joined::No;
+    }
+
+    fn look(&mut self) -> Search {
+        let (Some(seq), Some(timeline)) = (self.sought, &mut self.timeline) else { return Search::Open };
+        if !timeline.focus_on(seq) {
+            return Search::Open;
+        }
+        self.sought = None;
+        Search::Found
+    }
+
+    fn older(&self) -> Option<Stretch> {
         match self.timeline.as_ref()?.top() {
-            Top::More(before) if self.wants_older => Some(before),
+            Top::More(before) if self.wants_older => Some(Stretch::Before(before)),
             _ => None,
         }
     }

@@ -6,7 +6,7 @@ use super::{
     room::Room,
     timeline::{Entry, Hole, HoleState, Message, Place, Timeline, Top},
 };
-use crate::protocol::{Kind, MessageId, NickName, Text, Timestamp};
+use crate::protocol::{Kind, MessageId, NickName, Seq, Text, Timestamp};
 use std::sync::Arc;
 
 /// Messages of one author within this time belong together, in milliseconds.
@@ -20,7 +20,7 @@ pub(crate) enum RowKey {
     Day(i64, usize),
     New,
     Message(u32, MessageId),
-    Hole(Place),
+    Hole(u32),
     Restart(u32),
     Note(u32),
 }
@@ -36,7 +36,7 @@ pub(crate) enum Row {
     New,
     Message(MessageRow),
     Hole {
-        place: Place,
+        number: u32,
         count: u64,
         state: HoleState,
     },
@@ -59,12 +59,16 @@ pub(crate) enum TopRow {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct MessageRow {
     pub(crate) id: MessageId,
+    /// Its position, where that leads to it: one in a log that is gone does not.
+    pub(crate) seq: Option<Seq>,
     pub(crate) author: NickName,
     pub(crate) text: Text,
     pub(crate) kind: Kind,
     pub(crate) sent: Timestamp,
     /// This reader said it.
     pub(crate) own: bool,
+    /// An address led the reader to it.
+    pub(crate) marked: bool,
     /// It goes on from the row above, so its author need not be shown.
     pub(crate) continues: bool,
     pub(crate) state: MessageState,
@@ -83,12 +87,13 @@ pub(crate) enum MessageState {
 pub(crate) fn rows(room: &Room, me: Option<&NickName>, calendar: &dyn Calendar) -> Vec<(RowKey, Row)> {
     let Some(timeline) = room.timeline() else {
         // The first page is on its way. What is said meanwhile is seen at once all the same.
-        let mut rows = Rows { rows: Vec::new(), me, calendar, era: 0, said: None };
+        let mut rows = Rows { rows: Vec::new(), me, calendar, era: 0, focus: None, said: None };
         rows.drafts(room, None);
         return rows.rows;
     };
     let said = timeline.message_above().map(|message| message.chat.sent);
-    let mut rows = Rows { rows: Vec::new(), me, calendar, era: timeline.era(), said };
+    let (era, focus) = (timeline.era(), timeline.focus());
+    let mut rows = Rows { rows: Vec::new(), me, calendar, era, focus, said };
     rows.top(timeline, room);
     for (before, entry) in timeline.shown() {
         rows.entry(before, entry, timeline.mark());
@@ -105,6 +110,7 @@ struct Rows<'a> {
     me: Option<&'a NickName>,
     calendar: &'a dyn Calendar,
     era: u32,
+    focus: Option<Place>,
     /// When the last message above was sent.
     said: Option<Timestamp>,
 }
@@ -161,11 +167,13 @@ impl Rows<'_> {
         let continues = !apart && continues(before_here.as_ref(), &chat.author, chat.sent, chat.kind);
         let row = MessageRow {
             id: chat.id,
+            seq: (message.place.era == self.era).then_some(message.place.seq),
             author: chat.author.clone(),
             text: chat.text.clone(),
             kind: chat.kind,
             sent: chat.sent,
             own: self.me == Some(&chat.author),
+            marked: self.focus == Some(message.place),
             continues,
             state: MessageState::Sent,
         };
@@ -173,9 +181,8 @@ impl Rows<'_> {
     }
 
     fn hole(&mut self, hole: &Hole) {
-        let place = hole.place();
-        let count = hole.to.next().distance_from(hole.from);
-        self.rows.push((RowKey::Hole(place), Row::Hole { place, count, state: hole.state }));
+        let (number, count) = (hole.number, hole.to.next().distance_from(hole.from));
+        self.rows.push((RowKey::Hole(number), Row::Hole { number, count, state: hole.state }));
     }
 
     fn drafts(&mut self, room: &Room, last: Option<&Entry>) {
@@ -196,8 +203,18 @@ impl Rows<'_> {
             DraftState::Sent(_) => MessageState::Sent,
             DraftState::Refused(why) => MessageState::Refused(why.clone()),
         };
-        let (author, text) = (me.clone(), draft.text.clone());
-        MessageRow { id: draft.id, author, text, kind: draft.kind, sent: draft.created, own: true, continues, state }
+        MessageRow {
+            id: draft.id,
+            seq: None,
+            author: me.clone(),
+            text: draft.text.clone(),
+            kind: draft.kind,
+            sent: draft.created,
+            own: true,
+            marked: false,
+            continues,
+            state,
+        }
     }
 
     fn new_line(&mut self, is_marked: bool) {

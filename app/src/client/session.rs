@@ -14,11 +14,11 @@ use super::{
     heartbeat::Heartbeat,
     naming::{NameProblem, Naming},
     outbox::{Draft, DraftState, Full, MAX_BYTES_IN_ALL, MAX_DRAFTS, MAX_DRAFTS_IN_ALL},
-    room::{HistoryRequest, Joined, Room},
-    timeline::{Place, Timeline},
+    room::{HistoryRequest, Joined, Room, Search},
+    timeline::{Edge, Timeline},
 };
 use crate::protocol::{
-    ClientFrame, ErrorCode, ErrorFrame, Kind, Limits, MessageId, NickName, Page, RoomName, ServerFrame, SocketId,
+    ClientFrame, ErrorCode, ErrorFrame, Kind, Limits, MessageId, NickName, Page, RoomName, Seq, ServerFrame, SocketId,
     Status, Text, Timestamp,
 };
 
@@ -36,6 +36,9 @@ const PATIENCE_MS: u64 = 1_000;
 
 /// How long to wait before asking again for a room that the server did not let the socket into, in milliseconds.
 const DENIED_MS: u64 = 30_000;
+
+/// What is said of a message that an address leads to and that the room does not have.
+pub(crate) const NOT_HERE: &str = "This message is not here (yet).";
 
 /// The state of the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,6 +89,8 @@ pub struct Session {
     hindrance: Option<String>,
     alerts: Vec<String>,
     turn: u64,
+    /// How many times a message was shown because it was looked for.
+    found: u32,
     /// Which build made this page.
     made_by: String,
     /// Which build serves now.
@@ -96,7 +101,8 @@ impl Session {
     /// Goes on from where the server rendered the page.
     pub fn new(page: RoomPage) -> Session {
         let mut room = Room::new(page.page.room.clone());
-        room.timeline = Some(Timeline::of_page(&page.page));
+        let around = page.focus.and_then(|seq| Timeline::around(&page.page, seq));
+        room.timeline = around.or_else(|| Some(Timeline::of_page(&page.page)));
         room.users = page.users;
         Session {
             current: room.name.clone(),
@@ -115,6 +121,7 @@ impl Session {
             hindrance: None,
             alerts: Vec::new(),
             turn: 0,
+            found: 0,
             made_by: page.build.clone(),
             build: page.build,
         }
@@ -193,7 +200,9 @@ impl Session {
 
     /// The answer to a request, or none when it failed and is to be asked again later.
     pub fn loaded(&mut self, request: &HistoryRequest, page: Option<&Page>, now: u64) {
-        self.with_room(&request.room, |room| room.loaded(request.before, page, now));
+        let room = self.rooms.iter_mut().find(|room| room.name == request.room);
+        let search = room.map_or(Search::Open, |room| room.loaded(request.stretch, page, now));
+        self.searched(search);
     }
 
     /// In how many milliseconds something will be due even if nothing happens.
@@ -328,6 +337,7 @@ impl Session {
             return;
         }
         let left = self.room_mut();
+        left.sought = None;
         left.left_at = left.timeline.as_ref().map(Timeline::place);
         self.leaving.retain(|leaving| *leaving != name);
         if self.find(&name).is_none() {
@@ -335,6 +345,18 @@ impl Session {
         }
         self.enter(name);
         self.close_idle_rooms();
+    }
+
+    /// Looks at a message of the current room, as soon as it is here.
+    pub fn seek(&mut self, seq: Seq) {
+        let search = self.room_mut().seek(seq);
+        self.searched(search);
+    }
+
+    /// No message is looked at or looked for any more.
+    pub fn unfocus(&mut self) {
+        self.room_mut().sought = None;
+        self.with_timeline(Timeline::unfocus);
     }
 
     /// Leaves a room, and looks at the one before it if it was the current one. False when it is the only one.
@@ -376,9 +398,14 @@ impl Session {
         self.room_mut().timeline.as_mut().is_some_and(Timeline::reveal_newer)
     }
 
-    /// The reader wants to see what is missing at a place.
-    pub fn want_hole(&mut self, place: Place) {
-        self.with_timeline(|timeline| timeline.want_hole(place));
+    /// The reader wants to see more of a hole.
+    pub fn want_hole(&mut self, number: u32, edge: Edge) {
+        self.with_timeline(|timeline| timeline.want_hole(number, edge));
+    }
+
+    /// The reader is near an edge of a hole; whether that changes anything.
+    pub fn near_hole(&mut self, number: u32, edge: Edge) -> bool {
+        self.room_mut().timeline.as_mut().is_some_and(|timeline| timeline.near_hole(number, edge))
     }
 
     /// The room that is looked at.
@@ -389,6 +416,11 @@ impl Session {
     /// Which visit to a room this is: a number that grows whenever another room is looked at.
     pub fn visit(&self) -> u64 {
         self.turn
+    }
+
+    /// How many times a message was shown because an address led to it.
+    pub fn found(&self) -> u32 {
+        self.found
     }
 
     /// A room that is open in this page.
@@ -515,6 +547,14 @@ impl Session {
         self.with_room(&status.room, |room| room.told(status, me.as_ref()));
     }
 
+    fn searched(&mut self, search: Search) {
+        match search {
+            Search::Open => {}
+            Search::Found => self.found += 1,
+            Search::Failed => self.alerts.push(NOT_HERE.to_owned()),
+        }
+    }
+
     fn clock_was(&mut self, server: Timestamp, now: u64) {
         // Half of the way there and back is the best guess of how old the server's word is.
         let then = server.0 + self.heartbeat.round_trip().unwrap_or(0) / 2;
@@ -587,6 +627,7 @@ impl Session {
         self.current = name;
         let room = self.room_mut();
         room.used = turn;
+        room.sought = None;
         let left_at = room.left_at;
         if let Some(timeline) = &mut room.timeline {
             timeline.enter(left_at);

@@ -3,7 +3,7 @@
 //! page lives.
 
 use super::{
-    address::encoded,
+    address::{Spot, encoded},
     first_page::Theme,
     outbox::keeper::{MAX_RECORDS, PREFIX, Shelf},
 };
@@ -94,6 +94,12 @@ pub(crate) fn choose_theme(theme: Theme) {
         let _ = root.set_attribute("data-theme", theme.as_str());
     }
     set_cookie("taproom_theme", theme.as_str());
+}
+
+/// Where the address leads to.
+pub(crate) fn spot() -> Option<Spot> {
+    let location = window().location();
+    Spot::of(&location.pathname().ok()?, &location.search().ok()?)
 }
 
 /// Shows another address without loading a page.

@@ -1,7 +1,10 @@
 //! What the browser knows of a room's log: messages by era and position, holes, and remarks of its own.
 
+mod holes;
+
 use super::window::{STEP, Window};
 use crate::protocol::{Chat, Epoch, Event, Page, Seq};
+pub use holes::{Edge, Hole, HoleState, Stretch};
 use std::{collections::VecDeque, sync::Arc};
 
 /// How many entries a timeline keeps at most.
@@ -39,33 +42,9 @@ pub struct Message {
     pub place: Place,
     /// What was said.
     pub chat: Arc<Chat>,
-    /// It was the first one that was here, so it shows its author, and goes on to do so when older ones are loaded:
-    /// nothing that is being read may move.
+    /// What comes before it was not here when it came, so it shows its author, and goes on to do so when older ones are
+    /// loaded: nothing that is being read may move.
     pub opens: bool,
-}
-
-/// Positions that are not here.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Hole {
-    /// Whose positions they are.
-    pub era: u32,
-    /// The first position that is missing.
-    pub from: Seq,
-    /// The last position that is missing.
-    pub to: Seq,
-    /// What can be done about it.
-    pub state: HoleState,
-}
-
-/// What can be done about a hole.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum HoleState {
-    /// It can be loaded.
-    Open,
-    /// It is to be loaded.
-    Wanted,
-    /// The server no longer has it.
-    Lost,
 }
 
 /// A remark for this reader alone.
@@ -85,13 +64,6 @@ impl Entry {
             Entry::Hole(hole) => Some(hole.place()),
             Entry::Restart(_) | Entry::Note(_) => None,
         }
-    }
-}
-
-impl Hole {
-    /// Where it begins.
-    pub fn place(&self) -> Place {
-        Place { era: self.era, seq: self.from }
     }
 }
 
@@ -131,8 +103,12 @@ pub struct Timeline {
     top: Top,
     /// The first thing that was new when the reader entered the room.
     mark: Option<Place>,
+    /// The message that an address led the reader to.
+    focus: Option<Place>,
     unseen: usize,
     notes: u32,
+    /// How many holes there were.
+    holes: u32,
 }
 
 impl Timeline {
@@ -146,12 +122,34 @@ impl Timeline {
             cursor: page.events.last().map_or(page.head, Event::seq),
             top: Top::Beginning,
             mark: None,
+            focus: None,
             unseen: 0,
             notes: 0,
+            holes: 0,
         };
-        timeline.top = timeline.top_above(page.events.first().map_or(page.head.next(), Event::seq), page);
-        timeline.prepend(&page.events);
+        timeline.top = match page.events.first().map_or(page.head.next(), Event::seq) {
+            Seq(0 | 1) => Top::Beginning,
+            _ if page.events.len() < PAGE_EVENTS => Top::Forgotten,
+            first => Top::More(first),
+        };
+        timeline.insert(0, timeline.in_places(&page.events, true));
         timeline
+    }
+
+    /// Begins in the middle: with a page around a message, on which the eye is to fall. None when the page does not
+    /// have it.
+    pub fn around(page: &Page, seq: Seq) -> Option<Timeline> {
+        let (first, last) = (page.events.first()?.seq(), page.events.last()?.seq());
+        let mut timeline = Timeline::of_page(page);
+        if first > Seq(1) {
+            // Such a page may be short because it ends at the newest event. It does not say what is above.
+            timeline.top = Top::More(first);
+        }
+        if last < page.head {
+            timeline.cursor = page.head;
+            timeline.append_hole(last.next(), page.head, HoleState::Open);
+        }
+        timeline.focus_on(seq).then_some(timeline)
     }
 
     /// The position up to which this timeline knows the log.
@@ -219,7 +217,8 @@ impl Timeline {
         self.cursor = chat.seq;
         self.unseen += usize::from(!own && !self.window.is_following());
         let place = self.place();
-        self.append(Entry::Message(Message { place, chat: Arc::new(chat), opens: false }));
+        let opens = matches!(self.entries.back(), Some(Entry::Hole(_)));
+        self.append(Entry::Message(Message { place, chat: Arc::new(chat), opens }));
         Applied::New
     }
 
@@ -231,11 +230,9 @@ impl Timeline {
         if from > self.cursor.next() {
             return Applied::Ahead;
         }
-        // Who reads the newest will want to see what led to it; who reads above is not to be disturbed.
-        let state = if self.window.is_following() { HoleState::Wanted } else { HoleState::Open };
-        let hole = Hole { era: self.era, from: self.cursor.next(), to, state };
+        let from = self.cursor.next();
         self.cursor = to;
-        self.append(Entry::Hole(hole));
+        self.append_hole(from, to, HoleState::Offered);
         Applied::New
     }
 
@@ -271,41 +268,6 @@ impl Timeline {
         self.append(Entry::Note(Note { number: self.notes, text: text.into() }));
     }
 
-    /// Takes the newest events before a position, as HTTP answered them, and puts them above everything or into the
-    /// hole that ends there. An answer that nothing waits for, or of another log, is ignored.
-    pub fn history(&mut self, before: Seq, page: &Page) {
-        if page.epoch != self.epoch {
-            return;
-        }
-        if self.top == Top::More(before) {
-            self.top = self.top_above(page.events.first().map_or(before, Event::seq), page);
-            self.prepend(&page.events);
-        } else if let Some(at) = self.hole_that_ends(before) {
-            self.fill(at, page);
-        }
-        self.trim();
-    }
-
-    /// The position before which history is wanted for a hole.
-    pub fn wanted_hole(&self) -> Option<Seq> {
-        self.entries.iter().rev().find_map(|entry| match entry {
-            Entry::Hole(hole) if hole.state == HoleState::Wanted => Some(hole.to.next()),
-            _ => None,
-        })
-    }
-
-    /// The reader wants to see what is in the hole that begins at a place.
-    pub fn want_hole(&mut self, place: Place) {
-        for entry in &mut self.entries {
-            if let Entry::Hole(hole) = entry
-                && (hole.era, hole.from) == (place.era, place.seq)
-                && hole.state == HoleState::Open
-            {
-                hole.state = HoleState::Wanted;
-            }
-        }
-    }
-
     /// How many messages came since the reader left the end.
     pub fn unseen(&self) -> usize {
         self.unseen
@@ -321,6 +283,11 @@ impl Timeline {
         self.window.end_is_shown(self.entries.len())
     }
 
+    /// Whether what is shown goes on to the newest message, with nothing missing at its end.
+    pub fn reaches_the_newest(&self) -> bool {
+        self.shows_the_end() && !self.entries.back().is_some_and(Entry::can_be_loaded)
+    }
+
     /// Whether the first entry is among those that are shown.
     pub fn shows_the_start(&self) -> bool {
         self.window.range().start == 0
@@ -331,13 +298,8 @@ impl Timeline {
         let returns = !self.window.is_following();
         self.unseen = 0;
         self.window.follow(self.entries.len());
-        let newest = self.entries.iter_mut().rev().take(STEP);
-        for entry in newest.filter(|_| returns) {
-            if let Entry::Hole(hole) = entry
-                && hole.state == HoleState::Open
-            {
-                hole.state = HoleState::Wanted;
-            }
+        if returns {
+            self.want_newest();
         }
     }
 
@@ -361,8 +323,31 @@ impl Timeline {
         self.mark
     }
 
+    /// Shows a message of this era and marks it; false when it is not here.
+    pub fn focus_on(&mut self, seq: Seq) -> bool {
+        let place = Place { era: self.era, seq };
+        let is_it = |entry: &Entry| matches!(entry, Entry::Message(message) if message.place == place);
+        let found = self.entries.iter().position(is_it);
+        if let Some(at) = found {
+            self.focus = Some(place);
+            self.window.show(at, self.entries.len());
+        }
+        found.is_some()
+    }
+
+    /// The message that is marked.
+    pub fn focus(&self) -> Option<Place> {
+        self.focus
+    }
+
+    /// No message is marked any more.
+    pub fn unfocus(&mut self) {
+        self.focus = None;
+    }
+
     /// The reader enters the room, having left it at a place.
     pub fn enter(&mut self, left_at: Option<Place>) {
+        self.unfocus();
         self.mark = left_at.and_then(|left| self.entries.iter().filter_map(Entry::place).find(|place| *place > left));
         self.follow();
     }
@@ -373,57 +358,21 @@ impl Timeline {
         self.trim();
     }
 
-    fn prepend(&mut self, events: &[Event]) {
-        let messages = self.in_places(events);
-        self.window.inserted(0, messages.len(), self.entries.len());
-        for message in messages.into_iter().rev() {
-            self.entries.push_front(message);
+    fn insert(&mut self, at: usize, entries: Vec<Entry>) {
+        self.window.inserted(at, entries.len(), self.entries.len());
+        for entry in entries.into_iter().rev() {
+            self.entries.insert(at, entry);
         }
     }
 
-    fn in_places(&self, events: &[Event]) -> Vec<Entry> {
+    /// Events as entries; whether the first of them `opens` is said.
+    fn in_places(&self, events: &[Event], opens: bool) -> Vec<Entry> {
         let message = |(index, event): (usize, &Event)| {
             let Event::Chat(chat) = event;
             let place = Place { era: self.era, seq: chat.seq };
-            Entry::Message(Message { place, chat: Arc::new(chat.clone()), opens: index == 0 })
+            Entry::Message(Message { place, chat: Arc::new(chat.clone()), opens: opens && index == 0 })
         };
         events.iter().enumerate().map(message).collect()
-    }
-
-    /// What lies above the first event of a page that was asked for the newest [`PAGE_EVENTS`] before something.
-    fn top_above(&self, first: Seq, page: &Page) -> Top {
-        match first {
-            Seq(0 | 1) => Top::Beginning,
-            _ if page.events.len() < PAGE_EVENTS => Top::Forgotten,
-            first => Top::More(first),
-        }
-    }
-
-    fn hole_that_ends(&self, before: Seq) -> Option<usize> {
-        let ends =
-            |entry: &Entry| matches!(entry, Entry::Hole(hole) if hole.era == self.era && hole.to.next() == before);
-        self.entries.iter().position(ends)
-    }
-
-    fn fill(&mut self, at: usize, page: &Page) {
-        let Some(Entry::Hole(hole)) = self.entries.get(at).cloned() else { return };
-        let fits = page.events.last().is_some_and(|last| last.seq() == hole.to);
-        let begin = page.events.iter().position(|event| fits && event.seq() >= hole.from);
-        let events = &page.events[begin.unwrap_or(page.events.len())..];
-        let mut filling = Vec::with_capacity(events.len() + 1);
-        let first = events.first().map_or(hole.to.next(), Event::seq);
-        if first > hole.from {
-            let all_there_is = events.is_empty() || page.events.len() < PAGE_EVENTS;
-            let state = if all_there_is { HoleState::Lost } else { HoleState::Open };
-            filling.push(Entry::Hole(Hole { to: first.previous(), state, ..hole }));
-        }
-        filling.extend(self.in_places(events));
-        self.entries.remove(at);
-        self.window.removed(at);
-        self.window.inserted(at, filling.len(), self.entries.len());
-        for entry in filling.into_iter().rev() {
-            self.entries.insert(at, entry);
-        }
     }
 
     /// Keeps to [`MAX_ENTRIES`] by letting go of what is farthest from the reader.
@@ -448,12 +397,16 @@ impl Timeline {
 
     /// Lets the newest message become part of a hole at the end; false when the end is something else.
     fn collapse_newest(&mut self) -> bool {
-        let mut from = self.cursor.next();
+        let (mut from, mut number) = (self.cursor.next(), None);
         // In this order: the hole of the last time, the message, the hole that reaches up to the message.
         for _ in 0..3 {
             from = match self.entries.back() {
                 Some(Entry::Message(message)) if message.place.era == self.era => message.place.seq,
-                Some(Entry::Hole(hole)) if hole.era == self.era => hole.from,
+                Some(Entry::Hole(hole)) if hole.era == self.era => {
+                    // The row of it stays, as long as there is one.
+                    number = number.or(Some(hole.number));
+                    hole.from
+                }
                 Some(Entry::Note(_)) => from,
                 _ => break,
             };
@@ -464,7 +417,8 @@ impl Timeline {
         }
         let collapsed = from <= self.cursor;
         if collapsed {
-            let hole = Hole { era: self.era, from, to: self.cursor, state: HoleState::Open };
+            let number = number.unwrap_or_else(|| self.next_hole());
+            let hole = Hole { number, era: self.era, from, to: self.cursor, state: HoleState::Open };
             self.entries.push_back(Entry::Hole(hole));
         }
         self.window.clip(self.entries.len());

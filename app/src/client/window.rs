@@ -6,9 +6,6 @@ use std::ops::Range;
 /// How many entries are shown at most.
 pub const MAX_SHOWN: usize = 400;
 
-/// How many are shown at most while new ones are added below what the reader looks at.
-pub const MAX_SHOWN_HOLDING: usize = 450;
-
 /// How many more are shown at once when the reader comes near an edge.
 pub const STEP: usize = 50;
 
@@ -51,6 +48,15 @@ impl Window {
         self.following = false;
     }
 
+    /// Shows the entry at an index of `len`, with some around it, for as long as the reader does not follow.
+    pub(crate) fn show(&mut self, at: usize, len: usize) {
+        self.following = false;
+        if !self.range().contains(&at) {
+            self.start = at.saturating_sub(STEP);
+            self.end = (at + STEP).min(len);
+        }
+    }
+
     pub(crate) fn reveal_older(&mut self) -> bool {
         if self.start == 0 {
             // Nothing comes, so nothing goes: what is below what the reader looks at stays.
@@ -70,14 +76,12 @@ impl Window {
         more
     }
 
-    /// One entry was added at the end; there are `len` now.
+    /// One entry was added at the end; there are `len` now. Whoever reads above is shown it when they come near: rows
+    /// that come in below would have to be made up for by scrolling, into which the reader's own scrolling runs.
     pub(crate) fn appended(&mut self, len: usize) {
-        let reached_the_end = self.end + 1 == len;
         if self.following {
             self.end = len;
             self.start = self.start.max(len.saturating_sub(MAX_SHOWN));
-        } else if reached_the_end && self.end - self.start < MAX_SHOWN_HOLDING {
-            self.end = len;
         }
     }
 
@@ -124,9 +128,12 @@ mod tests {
         window.follow(STEP);
         window.hold();
         (STEP + 1..=600).for_each(|len| window.appended(len));
-        assert_eq!(window.range(), 0..MAX_SHOWN_HOLDING);
+        assert_eq!(window.range(), 0..STEP, "who reads above is not disturbed");
+        while window.range().end < MAX_SHOWN {
+            assert!(window.reveal_newer(600));
+        }
         assert!(!window.reveal_older(), "there is nothing older");
-        assert_eq!(window.range(), 0..MAX_SHOWN_HOLDING);
+        assert_eq!(window.range(), 0..MAX_SHOWN);
         window.inserted(0, STEP, 600);
         assert_eq!(window.range(), 0..MAX_SHOWN, "older ones came, so newer ones went");
     }

@@ -234,6 +234,7 @@ fn page(json: &impl Json) -> Option<Page> {
 fn room_page(json: &impl Json) -> Option<RoomPage> {
     Some(RoomPage {
         page: page(&json.get("page")?)?,
+        focus: json.seq("focus"),
         users: user_list(&json.get("users")?)?,
         me: json.nick("me"),
         theme: Theme::of_cookie(json.text_of("theme").as_deref()),

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     client::first_page::RoomPage,
-    client::{LiveRow, RoomClient, address},
+    client::{LiveRow, RoomClient, storage},
 };
 use leptos::{html, prelude::*};
 
@@ -24,6 +24,10 @@ pub(super) struct Places {
     pub(super) log: NodeRef<html::Div>,
     /// The log's scroll position as the last scroll event told it.
     pub(super) scrolled_to: StoredValue<i32>,
+    /// When the reader scrolled last, in milliseconds since 1970.
+    pub(super) scrolled_when: StoredValue<u64>,
+    /// The scroll position that the page gave the log itself, until the reader scrolls.
+    pub(super) settled_at: StoredValue<Option<i32>>,
 }
 
 /// A list at the side.
@@ -56,6 +60,8 @@ pub(crate) fn App() -> impl IntoView {
         shortcuts_dialog: NodeRef::new(),
         log: NodeRef::new(),
         scrolled_to: StoredValue::new(0),
+        scrolled_when: StoredValue::new(0),
+        settled_at: StoredValue::new(None),
     };
     provide_context(client);
     provide_context(places);
@@ -103,10 +109,8 @@ fn awake(client: RoomClient, places: Places) {
         }
     });
     window_event_listener_untyped("popstate", move |_| {
-        let location = window().location();
-        let (path, query) = (location.pathname().unwrap_or_default(), location.search().unwrap_or_default());
-        if let Some(room) = address::room_of(&path, &query) {
-            client.switch(room);
+        if let Some(spot) = storage::spot() {
+            client.arrive(spot);
         }
     });
     if let Some(root) = document().document_element() {

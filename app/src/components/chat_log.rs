@@ -8,7 +8,7 @@ use super::{
     log_row::LogRow,
     scroll,
 };
-use crate::client::{LiveKey, LiveRow, RoomClient, rows::RowKey};
+use crate::client::{LiveKey, LiveRow, RoomClient, address::Spot, rows::RowKey};
 use leptos::{
     prelude::*,
     tachys::{reactive_graph::OwnedView, view::keyed::keyed},
@@ -36,6 +36,13 @@ pub(super) fn ChatLog() -> impl IntoView {
             event.prevent_default();
         }
     };
+    let on_click = move |event: web_sys::MouseEvent| {
+        let link = dom::clicked_link(&event).filter(|_| dom::is_plain_click(&event));
+        if let Some(spot) = link.and_then(|href| Spot::of_link(&href, &dom::origin())) {
+            event.prevent_default();
+            client.go(spot);
+        }
+    };
     view! {
         <div
             class="log"
@@ -46,6 +53,7 @@ pub(super) fn ChatLog() -> impl IntoView {
             node_ref=log
             on:scroll=on_scroll
             on:keydown=on_keydown
+            on:click=on_click
         >
             <ol>{rows(client)}</ol>
         </div>

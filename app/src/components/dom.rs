@@ -2,7 +2,7 @@
 
 use leptos::prelude::{document, window};
 use wasm_bindgen::JsCast;
-use web_sys::{Element, HtmlDialogElement, HtmlElement, KeyboardEvent};
+use web_sys::{Element, HtmlDialogElement, HtmlElement, KeyboardEvent, MouseEvent};
 
 /// Where the reader writes: the message, or the name.
 pub(super) const COMPOSER: &str = "#composer-input, #name-input";
@@ -45,6 +45,23 @@ pub(super) fn open(dialog: Option<HtmlDialogElement>) {
 /// Whether the reader's hand is a finger: then Enter breaks the line and the button sends.
 pub(super) fn is_coarse_pointer() -> bool {
     window().match_media("(pointer: coarse)").ok().flatten().is_some_and(|query| query.matches())
+}
+
+/// Whether a click means what it is on, and not another tab or window.
+pub(super) fn is_plain_click(event: &MouseEvent) -> bool {
+    let has_modifier = event.ctrl_key() || event.meta_key() || event.shift_key() || event.alt_key();
+    event.button() == 0 && !has_modifier
+}
+
+/// The address of the link that was clicked on, as it is written there.
+pub(super) fn clicked_link(event: &MouseEvent) -> Option<String> {
+    let element = event.target()?.dyn_into::<Element>().ok()?;
+    element.closest("a[href]").ok()??.get_attribute("href")
+}
+
+/// The site that the page came from.
+pub(super) fn origin() -> String {
+    window().location().origin().unwrap_or_default()
 }
 
 /// Whether a key is pressed to compose a character, as in Chinese, Japanese and Korean.

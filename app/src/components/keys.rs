@@ -139,7 +139,7 @@ fn step_back(client: RoomClient, places: Places) -> bool {
     if dom::focused().is_some_and(|element| dom::is_within(&element, ".log")) {
         return dom::focus(dom::COMPOSER);
     }
-    let has_pill = client.unseen.get_untracked() > 0;
+    let has_pill = client.unseen.get_untracked() > 0 || client.away.get_untracked();
     if has_pill {
         super::scroll::to_end(client, places);
     }

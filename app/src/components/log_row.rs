@@ -1,11 +1,10 @@
 //! One row of the log, whatever it is.
 
-use super::message_item::MessageItem;
+use super::{gap_row::GapRow, message_item::MessageItem};
 use crate::client::{
-    LiveRow, RoomClient,
+    LiveRow,
     calendar::day_name,
     rows::{Row, TopRow},
-    timeline::HoleState,
 };
 use leptos::{either::EitherOf4, prelude::*};
 
@@ -16,10 +15,7 @@ pub(super) fn LogRow(live: LiveRow) -> impl IntoView {
     match row.get_untracked() {
         Row::Message(message) => EitherOf4::A(view! { <MessageItem row=row first=message/> }),
         Row::Day(day) => EitherOf4::B(view! { <li class="day"><h2>{day_name(day)}</h2></li> }),
-        Row::Hole { .. } => {
-            let client = expect_context::<RoomClient>();
-            EitherOf4::C(view! { <li class="gap">{move || hole(client, &row.read())}</li> })
-        }
+        Row::Hole { number, .. } => EitherOf4::C(view! { <GapRow number=number row=row/> }),
         Row::Top(_) | Row::New | Row::Restart | Row::Note(_) => {
             let class = class(&row.read_untracked());
             EitherOf4::D(view! { <li class=class dir="auto">{move || words(&row.read())}</li> })
@@ -47,21 +43,4 @@ fn words(row: &Row) -> String {
         _ => "",
     };
     words.to_owned()
-}
-
-fn hole(client: RoomClient, row: &Row) -> impl IntoView + use<> {
-    let Row::Hole { place, count, state } = *row else { return (String::new(), None) };
-    let messages = match count {
-        1 => "1 message ".to_owned(),
-        count => [&count.to_string(), " messages "].concat(),
-    };
-    let what = match state {
-        HoleState::Open => "not shown here.",
-        HoleState::Wanted => "on the way…",
-        HoleState::Lost => "no longer kept.",
-    };
-    let more = (state == HoleState::Open).then(|| {
-        view! { <button type="button" on:click=move |_| client.want_hole(place)>"Show more"</button> }
-    });
-    ([&messages, what].concat(), more)
 }

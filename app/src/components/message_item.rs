@@ -3,30 +3,34 @@
 use super::dom;
 use crate::{
     client::{
-        RoomClient,
+        RoomClient, address,
         prose::{Piece, pieces},
         rows::{MessageRow, MessageState, Row, hue},
     },
-    protocol::{Kind, NickName, Timestamp},
+    protocol::{Kind, NickName},
 };
 use leptos::{either::Either, prelude::*};
 
 #[component]
 pub(super) fn MessageItem(row: ArcRwSignal<Row>, first: MessageRow) -> impl IntoView {
     let client = expect_context::<RoomClient>();
-    let (avatar_row, nick_row) = (row.clone(), row.clone());
+    let (avatar_row, nick_row, mark_row) = (row.clone(), row.clone(), row.clone());
     let (class_row, state_row, time_row) = (row.clone(), row.clone(), row.clone());
     view! {
         <li
             class=move || class(&class_row.read())
             data-id=first.id.to_string()
             data-state=move || state(&state_row.read())
+            aria-current=move || is_marked(&mark_row.read()).then_some("true")
+            // A browser without WebAssembly scrolls to what has the focus, too.
+            tabindex=first.marked.then_some("-1")
+            autofocus=first.marked
         >
             {move || message(&avatar_row.read()).map(|message| avatar(&message.author))}
             <div class="by">
                 {move || message(&nick_row.read()).map(|message| nick(&message.author))}
                 " "
-                {move || message(&time_row.read()).map(|message| time(client, message.sent))}
+                {move || message(&time_row.read()).map(|message| time(client, message))}
             </div>
             " "
             <div class="body" dir="auto">{body(first.text.as_str())}</div>
@@ -54,14 +58,32 @@ fn avatar(author: &NickName) -> impl IntoView + use<> {
     view! { <span class=class aria-hidden="true">{initial}</span> }
 }
 
-fn time(client: RoomClient, sent: Timestamp) -> impl IntoView {
-    view! { <time datetime=sent.to_string()>{client.calendar().time(sent)}</time> }
+/// When it was said, which leads to the message. The log is one stop for the Tab key, and its messages' links are none.
+fn time(client: RoomClient, message: &MessageRow) -> impl IntoView + use<> {
+    let sent = message.sent;
+    let time = view! { <time datetime=sent.to_string()>{client.calendar().time(sent)}</time> };
+    match message.seq {
+        Some(seq) => {
+            let href = client.room.with_untracked(|room| address::message_path(room, seq));
+            Either::Left(view! { <a class="at" href=href tabindex="-1">{time}</a> })
+        }
+        None => Either::Right(view! { <span class="at">{time}</span> }),
+    }
+}
+
+fn is_marked(row: &Row) -> bool {
+    message(row).is_some_and(|message| message.marked)
 }
 
 fn class(row: &Row) -> String {
     let mut class = String::from("msg");
     if let Some(message) = message(row) {
-        let marks = [(message.continues, " cont"), (message.own, " own"), (message.kind == Kind::Action, " action")];
+        let marks = [
+            (message.continues, " cont"),
+            (message.own, " own"),
+            (message.kind == Kind::Action, " action"),
+            (message.marked, " marked"),
+        ];
         class.extend(marks.into_iter().filter(|(is_so, _)| *is_so).map(|(_, mark)| mark));
     }
     class

@@ -1,6 +1,6 @@
 //! The rooms that the reader was in, and a field to go to another one.
 
-use super::{app::Places, theme_switch::ThemeSwitch};
+use super::{app::Places, dom, theme_switch::ThemeSwitch};
 use crate::{
     client::{RoomClient, address, command, first_page::Theme},
     protocol::RoomName,
@@ -32,8 +32,7 @@ pub(super) fn RoomList(theme: Theme) -> impl IntoView {
 fn link(client: RoomClient, places: Places, is_here: bool, room: RoomName) -> impl IntoView {
     let (href, name) = (address::room_path(&room), room.to_string());
     let on_click = move |event: ev::MouseEvent| {
-        let plain = !event.ctrl_key() && !event.meta_key() && !event.shift_key() && !event.alt_key();
-        if plain && event.button() == 0 {
+        if dom::is_plain_click(&event) {
             event.prevent_default();
             client.visit(room.clone());
             places.drawer.set(None);
@@ -64,7 +63,7 @@ fn JoinForm() -> impl IntoView {
                 error.set(String::new());
                 client.visit(room);
                 places.drawer.set(None);
-                super::dom::focus(super::dom::COMPOSER);
+                dom::focus(dom::COMPOSER);
             }
             Err(why) => error.set(why),
         }

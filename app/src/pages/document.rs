@@ -1,7 +1,11 @@
 //! The HTML documents around what the reader sees, made on the server only.
 
 use super::RoomPage;
-use crate::components::{App, room_title};
+use crate::{
+    client::{address::room_path, session::NOT_HERE},
+    components::{App, room_title},
+    protocol::RoomName,
+};
 use leptos::{html, nonce::use_nonce, prelude::*};
 
 /// Where the built files are: absolute URL paths, with the hashes in their names.
@@ -41,7 +45,17 @@ pub fn document(page: RoomPage, files: SiteFiles) -> impl IntoView {
 
 /// A page that says what went wrong and leads back to the default room. It needs no scripts.
 pub fn error_document(title: &str, text: &str, files: SiteFiles) -> impl IntoView + use<> {
-    let (title, text) = (title.to_owned(), text.to_owned());
+    let way = view! { <a href="/">"Go to the default room"</a> };
+    trouble(title.to_owned(), text.to_owned(), files, way)
+}
+
+/// A page that says that a room does not have a message, and leads to the room.
+pub fn no_such_message_document(room: &RoomName, files: SiteFiles) -> impl IntoView + use<> {
+    let way = view! { <a href=room_path(room)>"Go to #"<bdi>{room.to_string()}</bdi></a> };
+    trouble("No such message".to_owned(), NOT_HERE.to_owned(), files, way)
+}
+
+fn trouble(title: String, text: String, files: SiteFiles, way: impl IntoView) -> impl IntoView {
     view! {
         <!DOCTYPE html>
         <html lang="en" dir="ltr">
@@ -52,7 +66,7 @@ pub fn error_document(title: &str, text: &str, files: SiteFiles) -> impl IntoVie
                 <main class="trouble">
                     <h1>{title}</h1>
                     <p dir="auto">{text}</p>
-                    <p><a href="/">"Go to the default room"</a></p>
+                    <p>{way}</p>
                 </main>
             </body>
         </html>

@@ -14,9 +14,10 @@ use serde::Deserialize;
 /// Events of a page when the reader does not say how many.
 const DEFAULT_PAGE: usize = 50;
 
-/// `?before=SEQ`, `?after=SEQ` or `?around=SEQ`, and `limit`.
+/// `?before=SEQ`, `?after=SEQ` or `?around=SEQ`, and `limit`; `room` where the path does not name it.
 #[derive(Debug, Deserialize)]
 pub(super) struct Parameters {
+    room: Option<String>,
     before: Option<Seq>,
     after: Option<Seq>,
     around: Option<Seq>,
@@ -29,8 +30,21 @@ pub(super) async fn events(
     Path(room): Path<String>,
     parameters: Result<Query<Parameters>, QueryRejection>,
 ) -> Result<Response, Problem> {
-    let room = RoomName::parse(&room).map_err(|bad| Problem::bad_request(app::protocol::sentence(&bad.to_string())))?;
     let Query(parameters) = parameters.map_err(|bad| Problem::bad_request(bad.body_text()))?;
+    answer(&site, &room, &parameters).await
+}
+
+/// The same for a room that the parameter `room` names: browsers take `.` and `..` in a path for steps.
+pub(super) async fn events_by_parameter(
+    State(site): State<Site>,
+    parameters: Result<Query<Parameters>, QueryRejection>,
+) -> Result<Response, Problem> {
+    let Query(parameters) = parameters.map_err(|bad| Problem::bad_request(bad.body_text()))?;
+    answer(&site, parameters.room.as_deref().unwrap_or_default(), &parameters).await
+}
+
+async fn answer(site: &Site, room: &str, parameters: &Parameters) -> Result<Response, Problem> {
+    let room = RoomName::parse(room).map_err(|bad| Problem::bad_request(app::protocol::sentence(&bad.to_string())))?;
     let page: Page = site.chat.store.page(&room, parameters.cut()?, parameters.limit()?).await?;
     Ok(([(header::CACHE_CONTROL, "private, no-store")], Json(page)).into_response())
 }

@@ -4,8 +4,8 @@ use super::{Site, assets, visitor};
 use crate::store::Cut;
 use app::{
     backend::{Backend, Unreadable},
-    pages::{RoomPage, document, error_document},
-    protocol::{Page, RoomName, UserList},
+    pages::{RoomPage, document, error_document, no_such_message_document},
+    protocol::{Page, RoomName, Seq, UserList},
 };
 use axum::{
     body::Body,
@@ -18,20 +18,36 @@ use leptos::{IntoView, nonce::use_nonce, prelude::use_context};
 use leptos_axum::{ResponseOptions, render_app_async_with_context};
 use serde::Deserialize;
 
-/// `/?room=NAME`.
+/// `/?room=NAME` and `/?room=NAME&m=SEQ`.
 #[derive(Debug, Deserialize)]
 pub(super) struct Parameters {
     room: Option<String>,
+    m: Option<String>,
 }
 
-/// `/`: the room that the parameter names, or the default room.
+/// `/`: the room that the parameter names, or the default room; or a message in it.
 pub(super) async fn by_parameter(
     State(site): State<Site>,
     Query(parameters): Query<Parameters>,
     request: Request,
 ) -> Response {
     match RoomName::of_parameter(parameters.room.as_deref()) {
-        Ok(room) => page(site, room, request).await,
+        Ok(room) => match parameters.m {
+            Some(seq) => message(site, room, &seq, request).await,
+            None => page(site, room, None, request).await,
+        },
+        Err(bad) => no_such_room(&bad.to_string(), request).await,
+    }
+}
+
+/// `/r/NAME/m/SEQ`.
+pub(super) async fn by_message(
+    State(site): State<Site>,
+    Path((room, seq)): Path<(String, String)>,
+    request: Request,
+) -> Response {
+    match RoomName::parse(&room) {
+        Ok(room) => message(site, room, &seq, request).await,
         Err(bad) => no_such_room(&bad.to_string(), request).await,
     }
 }
@@ -39,7 +55,7 @@ pub(super) async fn by_parameter(
 /// `/r/NAME`.
 pub(super) async fn by_path(State(site): State<Site>, Path(room): Path<String>, request: Request) -> Response {
     match RoomName::parse(&room) {
-        Ok(room) => page(site, room, request).await,
+        Ok(room) => page(site, room, None, request).await,
         Err(bad) => no_such_room(&bad.to_string(), request).await,
     }
 }
@@ -49,13 +65,24 @@ pub(super) async fn without_slash(request: Request) -> Redirect {
     Redirect::permanent(request.uri().path().trim_end_matches('/'))
 }
 
-async fn page(site: Site, room: RoomName, request: Request) -> Response {
+/// A room's page that opens where a message is.
+async fn message(site: Site, room: RoomName, seq: &str, request: Request) -> Response {
+    match seq.parse() {
+        Ok(seq) => page(site, room, Some(Seq(seq)), request).await,
+        Err(_) => no_such_message(&room, request).await,
+    }
+}
+
+async fn page(site: Site, room: RoomName, focus: Option<Seq>, request: Request) -> Response {
     let jar = CookieJar::from_headers(request.headers());
     let (me, theme) = (visitor::name(&jar), visitor::theme(&jar));
     let jar = visitor::welcome(jar, request.headers());
-    let Ok(page) = RoomPage::load(&site, room, me, theme, &assets::build()).await else {
+    let Ok(page) = RoomPage::load(&site, room, focus, me, theme, &assets::build()).await else {
         return unreadable(request).await;
     };
+    if !page.has_its_focus() {
+        return no_such_message(&page.page.room, request).await;
+    }
     let response = render(request, move || document(page.clone(), assets::site_files())).await;
     (jar, response).into_response()
 }
@@ -70,6 +97,13 @@ async fn unreadable(request: Request) -> Response {
 async fn no_such_room(why: &str, request: Request) -> Response {
     let text = app::protocol::sentence(why);
     let mut response = render(request, move || error_document("No such room", &text, assets::site_files())).await;
+    *response.status_mut() = StatusCode::NOT_FOUND;
+    response
+}
+
+async fn no_such_message(room: &RoomName, request: Request) -> Response {
+    let room = room.clone();
+    let mut response = render(request, move || no_such_message_document(&room, assets::site_files())).await;
     *response.status_mut() = StatusCode::NOT_FOUND;
     response
 }
@@ -107,6 +141,10 @@ fn set_policy() {
 impl Backend for Site {
     async fn newest(&self, room: &RoomName, limit: usize) -> Result<Page, Unreadable> {
         self.chat.store.page(room, Cut::Newest, limit).await.map_err(|_| Unreadable)
+    }
+
+    async fn around(&self, room: &RoomName, seq: Seq, limit: usize) -> Result<Page, Unreadable> {
+        self.chat.store.page(room, Cut::Around(seq), limit).await.map_err(|_| Unreadable)
     }
 
     fn present(&self, room: &RoomName) -> UserList {

@@ -1,7 +1,7 @@
 //! The site: pages that are right at the first byte, headers, health, and history over HTTP.
 
 use crate::support::{Answer, TestServer, in_url, unhurried, visitor};
-use app::protocol::{Event, Seq};
+use app::protocol::{Event, Page, Seq};
 
 // Pages
 
@@ -24,6 +24,56 @@ async fn the_first_html_has_the_newest_50_messages_and_the_people() {
     assert!(!html.contains("message number 10."));
     let people = html.split("<aside").nth(1).and_then(|rest| rest.split("</aside>").next()).expect("the people");
     assert!(people.contains("Adelheid") && people.contains("Online: 1"), "{people}");
+}
+
+#[tokio::test]
+async fn a_permalink_shows_the_stretch_around_its_message_which_is_marked() {
+    let server = TestServer::start_with(&unhurried()).await;
+    let mut ada = server.connect("room=x&name=ada").await;
+    let mut ids = Vec::new();
+    for number in 1..=200 {
+        ids.push(ada.say(&format!("message number {number}.")).await);
+    }
+    ada.ack(ids[199]).await;
+    for (address, seq) in [("/r/x/m/100", 100), ("/r/x/m/1", 1), ("/r/x/m/200", 200), ("/?room=x&m=100", 100)] {
+        let page = server.get(address).await;
+        assert_eq!(page.status, 200, "{address}");
+        let html = page.text();
+        let marked: Vec<&str> = html.split("<li ").filter(|row| row.contains("aria-current=\"true\"")).collect();
+        let [row] = marked[..] else { panic!("{address}: {} rows are marked", marked.len()) };
+        assert!(row.contains(ids[seq - 1].as_str()) && row.contains("autofocus"), "{address}: {row}");
+        assert!(html.contains(&format!("href=\"/r/x/m/{seq}\"")), "{address}: its time leads to it");
+        let shown = ids.iter().filter(|id| html.contains(&format!("data-id=\"{id}\""))).count();
+        assert_eq!(shown, 50, "{address}");
+    }
+}
+
+#[tokio::test]
+async fn a_permalink_to_nothing_says_so_and_leads_to_the_room() {
+    let server = TestServer::start().await;
+    let room = in_url("<b>&co");
+    let mut ada = server.connect(&format!("room={room}")).await;
+    let id = ada.say("the only one").await;
+    ada.ack(id).await;
+    for seq in ["0", "2", "one", "-1", "1.0", "%20", "18446744073709551615", "18446744073709551616"] {
+        let page = server.get(&format!("/r/{room}/m/{seq}")).await;
+        assert_eq!(page.status, 404, "{seq}");
+        let html = page.text();
+        assert!(html.contains("This message is not here (yet)."), "{seq}: {html}");
+        assert!(html.contains(&format!("href=\"/r/{room}\"")) && !html.contains("<b>&"), "{seq}: {html}");
+    }
+    assert_eq!(server.get(&format!("/?room={room}&m=7")).await.status, 404);
+    assert_eq!(server.get("/r/%0a/m/1").await.status, 404);
+    let answer = server.get(&format!("/r/{room}/m/1/")).await;
+    assert_eq!((answer.status, answer.header("location")), (308, format!("/r/{room}/m/1").as_str()));
+}
+
+#[tokio::test]
+async fn the_socket_names_the_build_that_made_the_page() {
+    let server = TestServer::start().await;
+    let status = server.connect("room=x").await.status().await;
+    assert!(status.build.starts_with(env!("CARGO_PKG_VERSION")), "{}", status.build);
+    assert!(server.get("/r/x").await.text().contains(&status.build));
 }
 
 #[tokio::test]
@@ -258,6 +308,17 @@ async fn history_is_read_before_after_and_around_a_position() {
         let page = server.history("x", nothing).await;
         assert_eq!((page.events.len(), page.head), (0, Seq(60)), "{nothing}");
     }
+}
+
+#[tokio::test]
+async fn the_history_of_a_room_that_no_path_can_name_is_asked_for_by_parameter() {
+    let server = TestServer::start().await;
+    let mut client = server.connect("room=..").await;
+    let id = client.say("hello").await;
+    client.ack(id).await;
+    let page: Page = server.get("/api/v1/events?room=..&limit=7").await.json();
+    assert_eq!((page.room.as_str(), page.events.len()), ("..", 1));
+    assert_eq!(server.get("/api/v1/events").await.status, 400);
 }
 
 #[tokio::test]

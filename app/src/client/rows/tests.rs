@@ -33,7 +33,7 @@ fn session(events: Vec<Event>) -> Session {
     let head = events.last().map_or(Seq::ZERO, Event::seq);
     let page = Page { room: room.clone(), epoch: Epoch("e".into()), head, events };
     let users = UserList { room, users: Vec::new(), count: None };
-    Session::new(RoomPage { page, users, me: Some(nick("ada")), theme: Theme::Auto, build: String::new() })
+    Session::new(RoomPage { page, focus: None, users, me: Some(nick("ada")), theme: Theme::Auto, build: String::new() })
 }
 
 fn shown(session: &Session) -> Vec<Row> {

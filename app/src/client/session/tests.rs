@@ -2,7 +2,7 @@ use super::*;
 use crate::{
     client::{
         first_page::Theme,
-        timeline::{Entry, PAGE_EVENTS},
+        timeline::{Edge, Entry, PAGE_EVENTS, Stretch},
     },
     protocol::{Ack, Chat, Epoch, Event, Gap, Pong, Seq, SocketId, UserList},
 };
@@ -69,9 +69,18 @@ impl Server {
         Seq(self.log.len() as u64)
     }
 
-    fn page(&self, before: Option<Seq>) -> Page {
-        let end = before.map_or(self.log.len(), |before| (before.0 as usize - 1).min(self.log.len()));
-        let events = self.log[end.saturating_sub(PAGE_EVENTS)..end].iter().cloned().map(Event::Chat).collect();
+    fn page(&self, stretch: Stretch) -> Page {
+        let len = self.log.len();
+        let (from, to) = match stretch {
+            Stretch::Newest => (len.saturating_sub(PAGE_EVENTS), len),
+            Stretch::Before(before) => ((before.0 as usize).saturating_sub(PAGE_EVENTS + 1), before.0 as usize - 1),
+            Stretch::After(after) => (after.0 as usize, after.0 as usize + PAGE_EVENTS),
+            Stretch::Around(seq) => {
+                let start = (seq.0 as usize).saturating_sub(PAGE_EVENTS / 2).min(len.saturating_sub(PAGE_EVENTS));
+                (start, start + PAGE_EVENTS)
+            }
+        };
+        let events = self.log[from.min(len)..to.min(len)].iter().cloned().map(Event::Chat).collect();
         Page { room: RoomName::default(), epoch: self.epoch(), head: self.head(), events }
     }
 
@@ -188,8 +197,8 @@ impl World {
         for number in 1..=said_before {
             server.keep("bo", text("before"), id(1_000_000 + number));
         }
-        let (page, users) = (server.page(None), users(&RoomName::default()));
-        let session = Session::new(RoomPage { page, users, me, theme: Theme::Auto, build: "test".into() });
+        let (page, users) = (server.page(Stretch::Newest), users(&RoomName::default()));
+        let session = Session::new(RoomPage { page, focus: None, users, me, theme: Theme::Auto, build: "test".into() });
         World { server, session, open: false, now: 1, posted: Vec::new(), next: 1 }
     }
 
@@ -243,7 +252,7 @@ impl World {
 
     fn load(&mut self) {
         while let Some(request) = self.session.next_request(self.now) {
-            let page = self.server.page(request.before);
+            let page = self.server.page(request.stretch);
             self.session.loaded(&request, Some(&page), self.now);
         }
     }
@@ -402,7 +411,7 @@ fn a_room_is_opened_without_a_hole_between_its_page_and_the_socket() {
     let lounge = room_name("lounge");
     world.session.switch(lounge.clone());
     let request = world.session.next_request(world.now).expect("its newest page");
-    assert_eq!((request.room.clone(), request.before), (lounge.clone(), None));
+    assert_eq!((request.room.clone(), request.stretch), (lounge.clone(), Stretch::Newest));
     assert_eq!(world.session.next_frame(world.now), None, "it is not joined before its page is here");
     let page = Page { room: lounge.clone(), epoch: Epoch("x".into()), head: Seq(9), events: Vec::new() };
     world.session.loaded(&request, Some(&page), world.now);
@@ -441,10 +450,85 @@ fn a_page_of_another_log_does_not_answer() {
     let mut world = World::named(200);
     world.session.reveal_older();
     let request = world.session.next_request(10).expect("older messages");
-    let page = Page { epoch: Epoch("other".into()), ..world.server.page(request.before) };
+    let page = Page { epoch: Epoch("other".into()), ..world.server.page(request.stretch) };
     world.session.loaded(&request, Some(&page), 10);
     assert_eq!(world.session.next_request(10), None, "it is not asked for again at once");
     assert_eq!(world.timeline().messages().count(), 50);
+}
+
+#[test]
+fn a_message_that_is_not_here_is_loaded_shown_and_marked() {
+    let mut world = World::named(400);
+    world.settle();
+    world.session.seek(Seq(100));
+    assert!(world.session.room().is_loading());
+    assert_eq!(world.session.found(), 0);
+    world.load();
+    assert_eq!(world.session.found(), 1);
+    assert_eq!(world.timeline().focus().map(|place| place.seq), Some(Seq(100)));
+    world.session.seek(Seq(399));
+    assert_eq!(world.session.found(), 2, "this one is here");
+    world.server.keep("bo", text("meanwhile"), id(900));
+    world.server.deliver();
+    world.settle();
+    assert_eq!(world.timeline().unseen(), 1);
+    world.check();
+}
+
+#[test]
+fn a_message_that_the_room_does_not_have_is_said_to_be_missing() {
+    let mut world = World::named(60);
+    world.settle();
+    for seq in [0, 61, u64::MAX] {
+        world.session.seek(Seq(seq));
+        world.load();
+        assert_eq!(world.session.take_alerts(), [NOT_HERE]);
+        assert!(!world.session.room().is_loading());
+        assert_eq!(world.timeline().focus(), None);
+    }
+    assert_eq!(world.session.found(), 0);
+}
+
+#[test]
+fn a_room_that_is_opened_at_a_message_it_does_not_have_is_opened_at_its_end() {
+    let mut world = World::named(0);
+    let lounge = room_name("lounge");
+    world.session.switch(lounge.clone());
+    world.session.seek(Seq(5));
+    let request = world.session.next_request(world.now).expect("the page around it");
+    assert_eq!(request.stretch, Stretch::Around(Seq(5)));
+    let page = Page { room: lounge, epoch: Epoch("x".into()), head: Seq::ZERO, events: Vec::new() };
+    world.session.loaded(&request, Some(&page), world.now);
+    assert_eq!(world.session.take_alerts(), [NOT_HERE]);
+    let request = world.session.next_request(world.now).expect("its newest page");
+    assert_eq!(request.stretch, Stretch::Newest);
+}
+
+#[test]
+fn whoever_goes_elsewhere_no_longer_looks_for_a_message() {
+    let mut world = World::named(400);
+    world.session.seek(Seq(100));
+    let request = world.session.next_request(world.now).expect("the page around it");
+    world.session.unfocus();
+    let page = world.server.page(request.stretch);
+    world.session.loaded(&request, Some(&page), world.now);
+    assert_eq!((world.session.found(), world.timeline().focus()), (0, None));
+}
+
+#[test]
+fn another_build_is_noticed_and_the_same_one_is_not() {
+    let mut world = World::named(3);
+    world.settle();
+    assert!(!world.session.is_outdated());
+    let ServerFrame::Status(status) = world.server.status(None) else { unreachable!("a status") };
+    let told = |build: &str| ServerFrame::Status(Status { build: build.into(), ..status.clone() });
+    world.session.receive(told(""), world.now);
+    assert!(!world.session.is_outdated(), "a server that does not say which build it is");
+    world.session.receive(told("another"), world.now);
+    assert!(world.session.is_outdated());
+    assert_eq!(world.session.build(), "another");
+    world.session.receive(told("test"), world.now);
+    assert!(!world.session.is_outdated(), "the old one is back");
 }
 
 #[test]
@@ -508,7 +592,15 @@ enum Step {
     Hold,
     Follow,
     Older,
+    Seek(u64),
+    Unfocus,
+    WantHole(u32, Edge),
+    NearHole(u32, Edge),
     Wait(u64),
+}
+
+fn edge() -> impl Strategy<Value = Edge> {
+    prop_oneof![Just(Edge::Upper), Just(Edge::Lower)]
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -525,6 +617,10 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Hold),
         1 => Just(Step::Follow),
         1 => Just(Step::Older),
+        1 => (0_u64..150).prop_map(Step::Seek),
+        1 => Just(Step::Unfocus),
+        1 => (1_u32..5, edge()).prop_map(|(number, edge)| Step::WantHole(number, edge)),
+        1 => (1_u32..5, edge()).prop_map(|(number, edge)| Step::NearHole(number, edge)),
         1 => (1_u64..100).prop_map(Step::Wait),
     ]
 }
@@ -552,6 +648,10 @@ fn go(world: &mut World, step: Step) {
         Step::Hold => world.session.hold(),
         Step::Follow => world.session.follow(),
         Step::Older => drop(world.session.reveal_older()),
+        Step::Seek(seq) => world.session.seek(Seq(seq)),
+        Step::Unfocus => world.session.unfocus(),
+        Step::WantHole(number, edge) => world.session.want_hole(number, edge),
+        Step::NearHole(number, edge) => drop(world.session.near_hole(number, edge)),
         Step::Wait(millis) => world.now += millis,
     }
     world.pump();

@@ -170,10 +170,11 @@ proptest! {
 
     #[test]
     fn what_the_server_puts_into_the_document_is_read(
-        page in a_page(), users in a_user_list(), me in proptest::option::of(a_nick()),
+        page in a_page(), focus in proptest::option::of(a_seq()), users in a_user_list(),
+        me in proptest::option::of(a_nick()),
         theme in proptest::sample::select(Theme::ALL.to_vec()), build in ".*",
     ) {
-        let written = RoomPage { page, users, me, theme, build };
+        let written = RoomPage { page, focus, users, me, theme, build };
         let json = serde_json::to_value(&written).expect("a page is always JSON");
         prop_assert_eq!(room_page(&json), Some(written));
     }

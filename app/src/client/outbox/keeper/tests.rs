@@ -101,6 +101,7 @@ impl Log {
             protocol: 1,
             limits: Limits { text_bytes: 8_000, frame_bytes: 65_536, messages_per_second: 5, burst: 20 },
             time: Timestamp(0),
+            build: String::new(),
         })
     }
 }
@@ -123,7 +124,7 @@ struct Tab {
 impl Tab {
     fn load(number: u64, log: &Log, me: Option<NickName>) -> Tab {
         let users = UserList { room: RoomName::default(), users: Vec::new(), count: None };
-        let page = RoomPage { page: log.page(), users, me, theme: Theme::Auto, build: String::new() };
+        let page = RoomPage { page: log.page(), focus: None, users, me, theme: Theme::Auto, build: String::new() };
         Tab {
             session: Session::new(page),
             keeper: Keeper::new(id(number)),
