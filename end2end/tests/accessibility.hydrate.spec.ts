@@ -82,6 +82,28 @@ for (const colorScheme of ['light', 'dark'] as const) {
       await expectAccessible(page, 'not found');
       await page.goto(`/r/${'x'.repeat(65)}`);
       await expectAccessible(page, 'no such name for a room');
+      await page.goto('/r/general/m/1');
+      await expectAccessible(page, 'no such message');
+    });
+
+    test('at a message, and over a gap (A1)', async ({ page, bot, wire }) => {
+      test.slow();
+      const bo = await bot('bo', 'general');
+      await bo.sayAll(Array.from({ length: 120 }, (_, index) => `number ${index}`));
+      await page.goto(`${wire.url}/r/general/m/30`);
+      await ready(page);
+      await expect(page.locator('.log li.marked')).toBeFocused();
+      await expectAccessible(page, 'a marked message');
+      wire.cut();
+      await bo.sayAll(Array.from({ length: 1_100 }, (_, index) => `missed ${index}`));
+      wire.mend();
+      await page.evaluate(() => dispatchEvent(new Event('online')));
+      await expect(headline(page)).toHaveText(/^connected/);
+      await page.keyboard.press('End');
+      await expect(message(page, 'missed 1099')).toBeInViewport();
+      const gap = page.locator('.log li.gap').last();
+      await gap.scrollIntoViewIfNeeded();
+      await expectAccessible(page, 'a gap');
     });
 
     test.describe('on a phone', () => {
