@@ -13,6 +13,7 @@ mod site;
 mod slow_reader;
 mod stop;
 mod structure;
+#[path = "../support/mod.rs"]
 mod support;
 mod text;
 mod tutorial;

@@ -1,25 +1,19 @@
 //! Stopping says goodbye to everybody and loses nothing that was acknowledged; starting wrongly says what to change.
 
-use crate::support::{TestClient, TestServer, fresh_id, say, unhurried};
+use crate::support::{
+    TestClient, TestServer,
+    binary::{DEADLINE, ended, run, signal, started, taproom},
+    fresh_id, say, unhurried,
+};
 use app::protocol::{MessageId, ServerFrame};
 use clap::CommandFactory;
 use server::config::Cli;
-use std::{
-    collections::HashSet,
-    net::SocketAddr,
-    path::Path,
-    process::{Output, Stdio},
-    time::Duration,
-};
+use std::{collections::HashSet, net::SocketAddr, path::Path, time::Duration};
 use tokio::{
-    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
+    io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
-    process::{Child, Command},
-    time::timeout,
+    process::Command,
 };
-
-/// The deadline of a binary that is told to stop is 10 s by default.
-const DEADLINE: Duration = Duration::from_secs(10);
 
 // The library
 
@@ -122,53 +116,11 @@ async fn until_1012(client: &mut TestClient) -> (HashSet<MessageId>, HashSet<Mes
 
 // The binary
 
-fn taproom(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_taproom"));
-    command.args(arguments).env_clear().stdin(Stdio::null()).kill_on_drop(true);
-    command.stdout(Stdio::piped()).stderr(Stdio::piped());
-    command
-}
-
-/// Runs it to an end that must come by itself.
-async fn run(mut command: Command) -> (Option<i32>, String, String) {
-    let Output { status, stdout, stderr } =
-        timeout(DEADLINE, command.output()).await.expect("it ends by itself").expect("it starts");
-    let text = |bytes| String::from_utf8(bytes).expect("a text");
-    (status.code(), text(stdout), text(stderr))
-}
-
-/// Starts it, and waits until it says where it is.
-async fn started(mut command: Command) -> (Child, SocketAddr) {
-    let mut child = command.spawn().expect("it starts");
-    let out = child.stdout.as_mut().expect("it is piped");
-    let mut line = String::new();
-    timeout(DEADLINE, BufReader::new(out).read_line(&mut line)).await.expect("it is ready").expect("a line");
-    let address = line.trim().strip_prefix("Taproom is ready: http://").unwrap_or_else(|| panic!("it said {line:?}"));
-    (child, address.parse().expect("an address"))
-}
-
 async fn connect(address: SocketAddr, query: &str) -> TestClient {
     let wire = TcpStream::connect(address).await.expect("it listens");
     let mut client = TestClient::open(Box::new(wire), &address.to_string(), query, &[], DEADLINE).await;
     client.users().await;
     client
-}
-
-async fn signal(child: &Child, name: &str) {
-    let pid = child.id().expect("it runs");
-    // The shell's own kill: the program of that name is not on every machine.
-    let kill = format!("kill {name} {pid}");
-    let sent = Command::new("sh").args(["-c", &kill]).status().await.expect("a shell is there");
-    assert!(sent.success());
-}
-
-/// Waits for its end, and answers its exit code and what it logged.
-async fn ended(mut child: Child) -> (Option<i32>, String) {
-    let mut log = String::new();
-    let mut stderr = child.stderr.take().expect("it is piped");
-    let reading = timeout(DEADLINE, stderr.read_to_string(&mut log));
-    reading.await.expect("it ends within the deadline").expect("a text");
-    (child.wait().await.expect("it ended").code(), log)
 }
 
 fn in_directory(directory: &Path) -> Command {

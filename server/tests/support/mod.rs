@@ -1,7 +1,8 @@
 //! What the tests share: a server of their own, and clients that wait for facts.
 
+pub(crate) mod binary;
 mod client;
-mod http;
+pub(crate) mod http;
 mod memory;
 mod names;
 mod raw;

@@ -40,7 +40,7 @@ pub(super) const UPGRADE: [(&str, &str); 4] = [
 ];
 
 /// Asks, and reads whatever is answered until the server hangs up.
-pub(super) async fn ask(mut wire: Wire, host: &str, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
+pub(crate) async fn ask(mut wire: Wire, host: &str, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
     write_request(&mut wire, host, method, path, &[headers, &[("connection", "close")]].concat()).await;
     let (status, headers) = read_head(&mut wire).await;
     let mut body = Vec::new();
