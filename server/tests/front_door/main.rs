@@ -3,7 +3,6 @@
 mod bad_input;
 mod half_open;
 mod names;
-mod order;
 mod origin;
 mod presence;
 mod rates;
