@@ -96,6 +96,10 @@ impl Taproom {
         self.folder.path().join("data")
     }
 
+    pub(crate) fn database(&self) -> PathBuf {
+        self.data().join("taproom.db")
+    }
+
     /// What is in the WAL and not in the database itself, in bytes.
     pub(crate) fn wal_bytes(&self) -> u64 {
         fs::metadata(self.data().join("taproom.db-wal")).map_or(0, |wal| wal.len())

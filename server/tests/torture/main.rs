@@ -9,6 +9,7 @@ mod judge;
 mod kills;
 mod order;
 mod person;
+mod resends;
 mod restarts;
 #[allow(dead_code, unused_imports, reason = "the tests of the front door use the rest")]
 #[path = "../support/mod.rs"]
