@@ -119,6 +119,14 @@ impl Taproom {
         self.starts.iter().max().copied().unwrap_or_default()
     }
 
+    /// Stops the server if it runs, and hands over its directory.
+    pub(crate) async fn give_up(mut self) -> TempDir {
+        if self.child.is_some() {
+            self.kill().await;
+        }
+        std::mem::replace(&mut self.folder, tempfile::tempdir().expect("a directory"))
+    }
+
     /// A page of a room's log over HTTP.
     pub(crate) async fn page(&self, room: &RoomName, query: &str) -> Page {
         page(self.address, room, query).await

@@ -2,7 +2,9 @@
 //!
 //! `cargo xtask torture` repeats the kills at full length; `docs/reliability.md` has the figures.
 
+mod backup;
 mod child;
+mod command_line;
 mod crowd;
 mod gateway;
 mod judge;
