@@ -157,12 +157,13 @@ pub(super) fn lock(directory: &Path) -> Result<File, OpenError> {
     }
 }
 
-/// Connects to a database of ours that is there already, for reading.
+/// Connects to a database of ours that is there already, for reading. Nothing about it is changed, not even how it
+/// journals: a copy may lie where nothing can be written.
 pub(super) fn look_at(path: &Path) -> Result<Connection, OpenError> {
     if !path.is_file() {
         return Err(OpenError::Missing(path.into()));
     }
-    let connection = connect(path, OpenFlags::empty()).map_err(|error| told(path, error))?;
+    let connection = open(path, OpenFlags::empty()).map_err(|error| told(path, error))?;
     connection.pragma_update(None, "query_only", true)?;
     match connection.pragma_query_value(None, "application_id", |row| row.get::<_, i32>(0)) {
         Ok(APPLICATION) => Ok(connection),
@@ -171,16 +172,23 @@ pub(super) fn look_at(path: &Path) -> Result<Connection, OpenError> {
     }
 }
 
+/// Opens a database that is written to.
 fn connect(path: &Path, more: OpenFlags) -> rusqlite::Result<Connection> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | more;
-    let connection = Connection::open_with_flags(path, flags)?;
-    connection.busy_timeout(LOCKED_PATIENCE)?;
+    let connection = open(path, more)?;
     connection.pragma_update(None, "journal_mode", "wal")?;
     // Every commit waits for the disk. NORMAL loses what was acknowledged when the power goes.
     connection.pragma_update(None, "synchronous", "full")?;
     // The journal moves pages from the WAL to the database itself, between two batches.
     connection.pragma_update(None, "wal_autocheckpoint", 0)?;
     connection.pragma_update(None, "journal_size_limit", WAL_KEPT)?;
+    Ok(connection)
+}
+
+/// Opens a database as it is.
+fn open(path: &Path, more: OpenFlags) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | more;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(LOCKED_PATIENCE)?;
     connection.pragma_update(None, "cell_size_check", true)?;
     connection.pragma_update(None, "trusted_schema", false)?;
     Ok(connection)

@@ -64,6 +64,18 @@ async fn a_copy_never_replaces_a_file() {
 }
 
 #[tokio::test]
+async fn a_copy_is_looked_at_and_put_back_without_being_touched() {
+    let (folder, data) = stopped().await;
+    let (copy, elsewhere) = (folder.path().join("copy.db"), folder.path().join("elsewhere"));
+    succeeds(&["backup"], &[("--data", &data), ("--to", &copy)]).await;
+    let journal = |bytes: &[u8]| (bytes[18], bytes[19]);
+    let before = fs::read(&copy).expect("it is there");
+    assert_eq!(journal(&before), (1, 1), "it needs no WAL, so that it can be read where nothing can be written");
+    succeeds(&["restore"], &[("--data", &elsewhere), ("--from", &copy)]).await;
+    assert!(fs::read(&copy).expect("it is there") == before, "it is as it was");
+}
+
+#[tokio::test]
 async fn a_directory_that_a_server_uses_is_left_alone() {
     let taproom = Taproom::start().await;
     let copies = tempfile::tempdir().expect("a directory");
