@@ -8,6 +8,7 @@ mod serve;
 mod setup;
 mod shell;
 mod tally;
+mod torture;
 mod workspace;
 
 use anyhow::Result;
@@ -48,6 +49,16 @@ enum Task {
         #[arg(last = true)]
         args: Vec<String>,
     },
+    /// Kill the server under load, or cut its power, and compare what it acknowledged with what it has: 200 kills when
+    /// nothing is said
+    Torture {
+        /// How often to kill it
+        #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
+        kills: Option<u32>,
+        /// How often to cut its power
+        #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
+        cuts: Option<u32>,
+    },
     /// Make the README's pictures afresh
     Screenshots,
 }
@@ -75,6 +86,10 @@ fn run(task: Task) -> Result<()> {
         Task::Bench { args } => {
             setup::rust(&workspace, &shell)?;
             shell.cargo().args(["bench", "--package", "server", "--bench", "fanout", "--"]).args(args).run()
+        }
+        Task::Torture { kills, cuts } => {
+            setup::rust(&workspace, &shell)?;
+            torture::run(&shell, kills, cuts)
         }
         Task::Screenshots => browser_tests::screenshots(&workspace, &shell),
     }
