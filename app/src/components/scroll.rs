@@ -8,6 +8,7 @@
 use super::{app::Places, dom};
 use crate::client::{RoomClient, clock, timeline::Edge};
 use leptos::prelude::*;
+use std::time::Duration;
 use wasm_bindgen::JsCast;
 use web_sys::{Element, HtmlElement};
 
@@ -60,12 +61,7 @@ pub(super) fn keep(client: RoomClient, places: Places) {
                 anchor.set_value(None);
             }
         } else if client.following.get_untracked() {
-            // At its very end the log stays there by itself. If it is elsewhere now, the reader is just scrolling away,
-            // and the event that says so is on its way; or has begun to, and is not pulled back.
-            let is_scrolling = clock::now() < places.scrolled_when.get_value() + SCROLLING_MS;
-            if places.scrolled_to.get_value() != 0 && !is_scrolling {
-                log.set_scroll_top(0);
-            }
+            settle_at_end(client, places);
         } else {
             anchor.update_value(|anchor| {
                 if let Some(anchor) = anchor {
@@ -94,6 +90,21 @@ pub(super) fn keep(client: RoomClient, places: Places) {
             }
         });
     });
+}
+
+/// Puts the log to its very end. There it stays by itself: if it is elsewhere now, the reader is just scrolling away, and
+/// the event that says so is on its way. Whoever has begun to is not pulled back while they scroll.
+fn settle_at_end(client: RoomClient, places: Places) {
+    let scrolled_to = places.scrolled_to.get_value();
+    if scrolled_to == 0 || !client.following.get_untracked() {
+        return;
+    }
+    let is_scrolling = clock::now() < places.scrolled_when.get_value() + SCROLLING_MS;
+    if is_scrolling && -scrolled_to < NEAR_END {
+        set_timeout(move || settle_at_end(client, places), Duration::from_millis(SCROLLING_MS));
+    } else if let Some(log) = places.log.get_untracked() {
+        log.set_scroll_top(0);
+    }
 }
 
 impl Anchor {
