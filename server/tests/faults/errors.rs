@@ -113,3 +113,36 @@ fn who_cannot_be_read_to_is_told_so_and_writing_goes_on() {
     });
     patient.cut_and_check(&clients, &mut talkers, 0);
 }
+
+/// The readers' connections keep SQLite's index of the log alive, which knows that a commit whose sync failed is none.
+/// Where reads fail, they are gone.
+#[test]
+fn a_commit_whose_sync_failed_is_not_taken_for_one_that_succeeded_when_no_reader_is_left() {
+    for seed in 0..10 {
+        let (clients, patient) = (clients(), Patient::new());
+        let mut talkers = Talker::pairs(2, 16);
+        clients.block_on(async {
+            join_all(talkers.iter_mut().map(|talker| talker.talk(&patient.machine, Until::Acked(500)))).await;
+            patient.disk.fail_reads(1.0, 0);
+            loses_its_readers(&patient.machine).await;
+            patient.disk.heal();
+            // The commit's, and the one with which the last connection wants to close the log.
+            patient.disk.fail_next_syncs(2);
+            talkers[0].talk(&patient.machine, Until::Acked(1)).await;
+        });
+        patient.cut_and_check(&clients, &mut talkers, seed);
+    }
+}
+
+/// Asks for more than any cache holds, until the log cannot be read.
+async fn loses_its_readers(machine: &Machine) {
+    for _ in 0..10 {
+        for after in (0..1_000).step_by(100) {
+            let path = format!("/api/v1/rooms/room-0/events?after={after}&limit=100");
+            if machine.get(&path).await.status == 503 {
+                return;
+            }
+        }
+    }
+    panic!("no read reached the disk");
+}
