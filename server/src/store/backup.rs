@@ -28,8 +28,14 @@ pub fn backup(directory: &Path, to: &Path) -> Result<Report, OpenError> {
     if to.exists() {
         return Err(OpenError::Exists(to.into()));
     }
-    copy(&source, to)?;
-    check::file(to)
+    let partial = partial(to);
+    write(&source, &partial)?;
+    let report = check::file(&partial)?;
+    if let Some(trouble) = report.troubles.first() {
+        return Err(OpenError::Damaged { path: partial, what: trouble.clone() });
+    }
+    name(&partial, to)?;
+    Ok(Report { path: to.into(), ..report })
 }
 
 /// Puts a backup into a data directory that no server uses. The log begins a new life there: browsers that have seen
@@ -61,17 +67,31 @@ pub(super) fn restoring(path: &Path) -> PathBuf {
 
 /// Copies a database to a file that is replaced in one step.
 pub(super) fn copy(source: &Connection, to: &Path) -> Result<(), OpenError> {
-    let partial = to.with_added_extension("partial");
-    remove(&partial)?;
+    let partial = partial(to);
+    write(source, &partial)?;
+    name(&partial, to)
+}
+
+/// Where a copy lies until it has its name.
+fn partial(to: &Path) -> PathBuf {
+    to.with_added_extension("partial")
+}
+
+/// Copies a database to a file; returns when that is on disk.
+fn write(source: &Connection, to: &Path) -> Result<(), OpenError> {
+    remove(to)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
-    let mut target = Connection::open_with_flags(&partial, flags).map_err(|error| database::told(&partial, error))?;
-    copy_pages(source, &mut target).map_err(|error| database::told(&partial, error))?;
+    let mut target = Connection::open_with_flags(to, flags).map_err(|error| database::told(to, error))?;
+    copy_pages(source, &mut target).map_err(|error| database::told(to, error))?;
     // One file that stands for itself: a copy in WAL mode would want to write beside itself when it is read.
     target.pragma_update(None, "journal_mode", "delete")?;
     target.close().map_err(|(_, error)| error)?;
-    let written = |source| OpenError::Write { path: to.into(), source };
-    File::open(&partial).and_then(|file| file.sync_all()).map_err(written)?;
-    fs::rename(&partial, to).map_err(written)?;
+    File::open(to).and_then(|file| file.sync_all()).map_err(|source| OpenError::Write { path: to.into(), source })
+}
+
+/// Gives a copy its name.
+fn name(partial: &Path, to: &Path) -> Result<(), OpenError> {
+    fs::rename(partial, to).map_err(|source| OpenError::Write { path: to.into(), source })?;
     sync_folder(to.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")))
 }
 

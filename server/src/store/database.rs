@@ -2,10 +2,11 @@
 
 use super::{backup, migrations};
 use app::protocol::Epoch;
+use parking_lot::Mutex;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use std::{
     fs::{self, File, TryLockError},
-    io,
+    io::{self, Write},
     path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
@@ -37,6 +38,10 @@ const WAL_KEPT: i64 = 16 * 1024 * 1024;
 pub struct Database {
     path: Arc<Path>,
     epoch: Epoch,
+    /// Open for as long as anybody uses the database, and idle: with it SQLite's index of the WAL lives, which knows
+    /// how far the log was committed. When the last connection goes and the WAL is read again from its file, a commit
+    /// whose fsync failed is found there, looks whole, and is not durable.
+    _index: Arc<Mutex<Connection>>,
     _lock: Arc<File>,
 }
 
@@ -105,6 +110,9 @@ impl Database {
         let path = directory.join(FILE);
         refuse_half_restored(&path)?;
         let was_closed = wal_is_empty(&path);
+        if !was_closed {
+            write_again(&wal_of(&path))?;
+        }
         let mut connection = connect(&path, OpenFlags::SQLITE_OPEN_CREATE).map_err(|error| told(&path, error))?;
         identify(&connection, &path)?;
         if !was_closed {
@@ -114,7 +122,7 @@ impl Database {
         begin(&connection)?;
         backup::sync_folder(directory)?;
         let epoch = epoch(&connection).map_err(|error| told(&path, error))?;
-        Ok(Database { path: path.into(), epoch, _lock: lock.into() })
+        Ok(Database { path: path.into(), epoch, _index: Arc::new(Mutex::new(connection)), _lock: lock.into() })
     }
 
     /// The life of the log.
@@ -197,9 +205,26 @@ fn open(path: &Path, more: OpenFlags) -> rusqlite::Result<Connection> {
 /// SQLite removes the WAL, or leaves it empty, when the last connection closes. One with something in it was left
 /// behind by a process that died.
 fn wal_is_empty(path: &Path) -> bool {
+    fs::metadata(wal_of(path)).map_or(true, |wal| wal.len() == 0)
+}
+
+fn wal_of(path: &Path) -> PathBuf {
     let mut wal = path.as_os_str().to_owned();
     wal.push("-wal");
-    fs::metadata(wal).map_or(true, |wal| wal.len() == 0)
+    wal.into()
+}
+
+/// Writes a file over itself and waits for the disk. The process that left it may have died of a failed fsync, after which
+/// the system shows bytes that the disk does not have, and no later fsync writes them: what is about to be built on would
+/// be gone with the power. Writing them again makes them real.
+fn write_again(path: &Path) -> Result<(), OpenError> {
+    let again = || {
+        let bytes = fs::read(path)?;
+        let mut file = File::options().write(true).open(path)?;
+        file.write_all(&bytes)?;
+        file.sync_all()
+    };
+    again().map_err(|source| OpenError::Write { path: path.into(), source })
 }
 
 fn refuse_half_restored(path: &Path) -> Result<(), OpenError> {
