@@ -2,7 +2,7 @@
 //! commits as many rows at a time, and beside the disk's own fdatasync, in one run on one disk.
 //!
 //! ```text
-//! cargo bench --package server --bench append [-- --seconds 3 --folder DIRECTORY]
+//! cargo bench --package server --bench append [-- --rounds 5 --seconds 1 --folder DIRECTORY]
 //! ```
 //!
 //! Closed loop: each sender waits for its acknowledgement before it says the next thing. The journal is the server's
@@ -42,8 +42,11 @@ const PAGE: [u8; 4_096] = [0x5a; 4_096];
 #[derive(Parser)]
 struct Arguments {
     /// How long each run takes
-    #[arg(long, default_value_t = 3)]
+    #[arg(long, default_value_t = 1)]
     seconds: u64,
+    /// How often journal, bare loop and disk are measured in turn
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
     /// On whose disk; a folder for every run is made in it
     #[arg(long, default_value = env!("CARGO_TARGET_TMPDIR"))]
     folder: PathBuf,
@@ -69,21 +72,25 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (folder, time) = (arguments.folder.as_path(), Duration::from_secs(arguments.seconds));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     println!("{:>34} {:>10} {:>9} {:>9} {:>9}", "", "a second", "p50 µs", "p99 µs", "a commit");
-    let disk = fdatasync(folder, time)?;
-    line("fdatasync of a page", &disk, 1.0);
     for senders in SENDERS {
-        // The same work, one after the other, so that a disk that has a slow moment has it for both.
-        let (journal, batch) = journal(&runtime, folder, senders, time)?;
-        let bare = bare(folder, batch.round().max(1.0) as usize, time)?;
-        let again = fdatasync(folder, time / 3)?;
-        line(&format!("{senders} senders, the journal"), &journal, batch);
-        line("bare SQLite, as many a commit", &bare, batch.round().max(1.0));
-        line("fdatasync beside it", &again, 1.0);
+        let (mut of_bare, mut of_disk) = (Vec::new(), Vec::new());
+        for _ in 0..arguments.rounds {
+            // One after the other, again and again: a disk that has a slow moment has it for all three.
+            let (journal, batch) = journal(&runtime, folder, senders, time)?;
+            let bare = bare(folder, batch.round().max(1.0) as usize, time)?;
+            let disk = fdatasync(folder, time)?;
+            line(&format!("{senders} senders, the journal"), &journal, batch);
+            line("bare SQLite, as many a commit", &bare, batch.round().max(1.0));
+            line("fdatasync beside it", &disk, 1.0);
+            of_bare.push(rate(&journal) / rate(&bare));
+            of_disk.push(p50(&journal) / p50(&disk));
+        }
         println!(
-            "{:>34} {:.2} of the bare loop, p50 {:.2} × fdatasync\n",
+            "{:>34} medians of {}: {:.2} of the bare loop, p50 {:.2} × fdatasync\n",
             "",
-            rate(&journal) / rate(&bare),
-            journal.latency.value_at_quantile(0.5) as f64 / again.latency.value_at_quantile(0.5) as f64,
+            arguments.rounds,
+            median(of_bare),
+            median(of_disk),
         );
     }
     history(&runtime, folder, arguments.history)
@@ -91,6 +98,15 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 fn rate(found: &Found) -> f64 {
     found.count as f64 / found.elapsed.as_secs_f64()
+}
+
+fn p50(found: &Found) -> f64 {
+    found.latency.value_at_quantile(0.5) as f64
+}
+
+fn median(mut of: Vec<f64>) -> f64 {
+    of.sort_by(f64::total_cmp);
+    of[of.len() / 2]
 }
 
 fn line(what: &str, found: &Found, batch: f64) {
