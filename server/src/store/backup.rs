@@ -11,6 +11,7 @@ use rusqlite::{
 };
 use std::{
     fs::{self, File},
+    io,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -30,34 +31,38 @@ pub fn backup(directory: &Path, to: &Path) -> Result<Report, OpenError> {
     }
     let partial = partial(to);
     write(&source, &partial)?;
-    let report = check::file(&partial)?;
-    if let Some(trouble) = report.troubles.first() {
-        return Err(OpenError::Damaged { path: partial, what: trouble.clone() });
-    }
+    let report = sound(&partial)?;
     name(&partial, to)?;
     Ok(Report { path: to.into(), ..report })
 }
 
 /// Puts a backup into a data directory that no server uses. The log begins a new life there: browsers that have seen
-/// what the backup does not have start afresh. What the directory held before is kept beside it.
+/// what the backup does not have start afresh. What the directory held before is kept beside it. Cut off anywhere, it can
+/// be run again, and until it has been, no server starts over a half of it.
 pub fn restore(directory: &Path, from: &Path) -> Result<Report, OpenError> {
+    let asked = sound(from)?;
+    if asked.version > migrations::STEPS.len() {
+        return Err(OpenError::TooNew { path: from.into(), found: asked.version, known: migrations::STEPS.len() });
+    }
     let _lock = database::lock(directory)?;
-    let report = check::file(from)?;
-    if report.version > migrations::STEPS.len() {
-        return Err(OpenError::TooNew { path: from.into(), found: report.version, known: migrations::STEPS.len() });
-    }
-    if let Some(trouble) = report.troubles.first() {
-        return Err(OpenError::Damaged { path: from.into(), what: trouble.clone() });
-    }
     let path = database::path_in(directory);
     let restored = restoring(&path);
-    remove(&restored)?;
     copy(&database::look_at(from)?, &restored)?;
     begin_another_life(&restored)?;
+    let ready = sound(&restored)?;
     set_aside(directory, &path)?;
     fs::rename(&restored, &path).map_err(|source| OpenError::Write { path: path.clone(), source })?;
     sync_folder(directory)?;
-    check::file(&path)
+    Ok(Report { path, ..ready })
+}
+
+/// Looks at a database that must hold together.
+fn sound(path: &Path) -> Result<Report, OpenError> {
+    let report = check::file(path)?;
+    match report.troubles.first() {
+        Some(trouble) => Err(OpenError::Damaged { path: path.into(), what: trouble.clone() }),
+        None => Ok(report),
+    }
 }
 
 /// Where a restored database lies until it is whole.
@@ -68,6 +73,7 @@ pub(super) fn restoring(path: &Path) -> PathBuf {
 /// Copies a database to a file that is replaced in one step.
 pub(super) fn copy(source: &Connection, to: &Path) -> Result<(), OpenError> {
     let partial = partial(to);
+    remove(to)?;
     write(source, &partial)?;
     name(&partial, to)
 }
@@ -80,12 +86,13 @@ fn partial(to: &Path) -> PathBuf {
 /// Copies a database to a file; returns when that is on disk.
 fn write(source: &Connection, to: &Path) -> Result<(), OpenError> {
     remove(to)?;
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
-    let mut target = Connection::open_with_flags(to, flags).map_err(|error| database::told(to, error))?;
-    copy_pages(source, &mut target).map_err(|error| database::told(to, error))?;
+    let failed = |error: rusqlite::Error| OpenError::Write { path: to.into(), source: io::Error::other(error) };
+    database::make_private(to).map_err(|source| OpenError::Write { path: to.into(), source })?;
+    let mut target = Connection::open_with_flags(to, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(failed)?;
+    copy_pages(source, &mut target).map_err(failed)?;
     // One file that stands for itself: a copy in WAL mode would want to write beside itself when it is read.
-    target.pragma_update(None, "journal_mode", "delete")?;
-    target.close().map_err(|(_, error)| error)?;
+    target.pragma_update(None, "journal_mode", "delete").map_err(failed)?;
+    target.close().map_err(|(_, error)| failed(error))?;
     File::open(to).and_then(|file| file.sync_all()).map_err(|source| OpenError::Write { path: to.into(), source })
 }
 
@@ -114,37 +121,49 @@ fn begin_another_life(path: &Path) -> Result<(), OpenError> {
     File::open(path).and_then(|file| file.sync_all()).map_err(|source| OpenError::Write { path: path.into(), source })
 }
 
-/// Moves the database that is there, with what SQLite keeps beside it, into a folder named for the moment.
+/// Keeps the database that is there, with what SQLite keeps beside it, under other names in a folder named for the moment;
+/// then takes their own names away. The database's goes first: without it no server starts while a restored one waits, and
+/// a WAL whose database is another one would be written into that.
 fn set_aside(directory: &Path, path: &Path) -> Result<(), OpenError> {
-    if !path.exists() {
+    let there: Vec<PathBuf> =
+        SIDES.iter().map(|ending| database::beside(path, ending)).filter(|side| side.exists()).collect();
+    if there.is_empty() {
         return Ok(());
     }
     let folder = directory.join(format!("replaced-{}", crate::now().to_string().replace(':', "-")));
-    let moved = |source| OpenError::Write { path: folder.clone(), source };
-    fs::create_dir(&folder).map_err(moved)?;
-    // The database goes last: as long as it is there, a server that starts finds it with its WAL.
-    for ending in ["-shm", "-wal", ""] {
-        let mut from = path.as_os_str().to_owned();
-        from.push(ending);
-        let from = PathBuf::from(from);
-        if from.exists()
-            && let Some(name) = from.file_name()
-        {
-            fs::rename(&from, folder.join(name)).map_err(moved)?;
-        }
+    let kept = |source| OpenError::Write { path: folder.clone(), source };
+    fs::create_dir(&folder).map_err(kept)?;
+    for side in &there {
+        let other = folder.join(side.file_name().expect("it lies in the directory"));
+        // Some file systems have no second names.
+        fs::hard_link(side, &other).or_else(|_| fs::copy(side, &other).map(drop)).map_err(kept)?;
+        File::open(&other).and_then(|file| file.sync_all()).map_err(kept)?;
     }
     sync_folder(&folder)?;
+    sync_folder(directory)?;
+    for side in there {
+        fs::remove_file(&side).map_err(kept)?;
+        sync_folder(directory)?;
+    }
     tracing::info!(folder = %folder.display(), "what was there before is kept");
     Ok(())
 }
 
+/// A database, and what SQLite may keep beside it.
+const SIDES: [&str; 4] = ["", "-wal", "-journal", "-shm"];
+
+/// Removes a database, with what SQLite may have left beside it: a journal of the one before would be rolled back into
+/// the next.
 fn remove(path: &Path) -> Result<(), OpenError> {
-    match fs::remove_file(path) {
-        Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
-            Err(OpenError::Write { path: path.into(), source })
+    for side in SIDES.map(|ending| database::beside(path, ending)) {
+        match fs::remove_file(&side) {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                return Err(OpenError::Write { path: side, source });
+            }
+            _ => {}
         }
-        _ => Ok(()),
     }
+    Ok(())
 }
 
 /// Waits until names that were given or taken in a folder are on disk.

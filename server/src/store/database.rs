@@ -3,10 +3,11 @@
 use super::{backup, migrations};
 use app::protocol::Epoch;
 use parking_lot::Mutex;
-use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags, config::DbConfig};
 use std::{
     fs::{self, File, TryLockError},
-    io::{self, Write},
+    io,
+    os::unix::fs::{FileExt, OpenOptionsExt},
     path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
@@ -27,11 +28,17 @@ const LOCKED_PATIENCE: Duration = Duration::from_secs(2);
 /// How long the look at a database that was not closed properly may take. `taproom check` looks at everything.
 const QUICK_CHECK: Duration = Duration::from_secs(1);
 
+/// The length of the shortest database, in bytes: one page of the smallest size.
+const SHORTEST: u64 = 512;
+
+/// How much of a WAL is written again at a time, in bytes.
+const PIECE: usize = 64 * 1024;
+
 /// Instructions of SQLite's machine between two looks at the clock.
 const CHECK_STRIDE: i32 = 10_000;
 
 /// A WAL that grew beyond this is cut back once it is empty, in bytes.
-const WAL_KEPT: i64 = 16 * 1024 * 1024;
+const WAL_KEPT: i64 = 32 * 1024 * 1024;
 
 /// A data directory that belongs to this process. Cloning is cheap; the lock goes with the last clone.
 #[derive(Clone, Debug)]
@@ -109,10 +116,12 @@ impl Database {
         let lock = lock(directory)?;
         let path = directory.join(FILE);
         refuse_half_restored(&path)?;
+        refuse_what_is_no_database(&path)?;
         let was_closed = wal_is_empty(&path);
         if !was_closed {
-            write_again(&wal_of(&path))?;
+            write_again(&beside(&path, "-wal"))?;
         }
+        make_private(&path).map_err(|source| OpenError::Directory { path: path.clone(), source })?;
         let mut connection = connect(&path, OpenFlags::SQLITE_OPEN_CREATE).map_err(|error| told(&path, error))?;
         identify(&connection, &path)?;
         if !was_closed {
@@ -172,6 +181,8 @@ pub(super) fn look_at(path: &Path) -> Result<Connection, OpenError> {
         return Err(OpenError::Missing(path.into()));
     }
     let connection = open(path, OpenFlags::empty()).map_err(|error| told(path, error))?;
+    // Whoever only looks leaves a WAL for the server that it belongs to: by it that knows that it has to look as well.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     connection.pragma_update(None, "query_only", true)?;
     match connection.pragma_query_value(None, "application_id", |row| row.get::<_, i32>(0)) {
         Ok(APPLICATION) => Ok(connection),
@@ -202,16 +213,17 @@ fn open(path: &Path, more: OpenFlags) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
+/// The name of what SQLite keeps beside a database.
+pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    name.into()
+}
+
 /// SQLite removes the WAL, or leaves it empty, when the last connection closes. One with something in it was left
 /// behind by a process that died.
 fn wal_is_empty(path: &Path) -> bool {
-    fs::metadata(wal_of(path)).map_or(true, |wal| wal.len() == 0)
-}
-
-fn wal_of(path: &Path) -> PathBuf {
-    let mut wal = path.as_os_str().to_owned();
-    wal.push("-wal");
-    wal.into()
+    fs::metadata(beside(path, "-wal")).map_or(true, |wal| wal.len() == 0)
 }
 
 /// Writes a file over itself and waits for the disk. The process that left it may have died of a failed fsync, after which
@@ -219,12 +231,46 @@ fn wal_of(path: &Path) -> PathBuf {
 /// be gone with the power. Writing them again makes them real.
 fn write_again(path: &Path) -> Result<(), OpenError> {
     let again = || {
-        let bytes = fs::read(path)?;
-        let mut file = File::options().write(true).open(path)?;
-        file.write_all(&bytes)?;
-        file.sync_all()
+        let file = File::options().read(true).write(true).open(path)?;
+        // Byte by byte: a copy that the system makes may share what is there and write nothing.
+        let (mut piece, mut at) = (vec![0; PIECE], 0);
+        loop {
+            match file.read_at(&mut piece, at)? {
+                0 => return file.sync_all(),
+                read => {
+                    file.write_all_at(&piece[..read], at)?;
+                    at += read as u64;
+                }
+            }
+        }
     };
-    again().map_err(|source| OpenError::Write { path: path.into(), source })
+    match again() {
+        // Somebody who looked at the database has tidied up.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        written => written.map_err(|source| OpenError::Write { path: path.into(), source }),
+    }
+}
+
+/// SQLite would make a new database of an empty file, and throw away a WAL that has no database. What is too short to be
+/// one belongs to somebody else.
+fn refuse_what_is_no_database(path: &Path) -> Result<(), OpenError> {
+    match fs::metadata(path).map_or(0, |file| file.len()) {
+        0 if !wal_is_empty(path) => {
+            let what = "it is missing or empty, and the WAL beside it has messages".to_owned();
+            Err(OpenError::Damaged { path: path.into(), what })
+        }
+        1..SHORTEST => Err(OpenError::Foreign(path.into())),
+        _ => Ok(()),
+    }
+}
+
+/// What people say is for those who may enter their rooms, not for everybody with an account on the machine. SQLite gives
+/// the WAL the rights of the database.
+pub(super) fn make_private(path: &Path) -> io::Result<()> {
+    match File::options().create_new(true).write(true).mode(0o600).open(path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
+    }
 }
 
 fn refuse_half_restored(path: &Path) -> Result<(), OpenError> {

@@ -5,7 +5,12 @@ use crate::journal::tests::Log;
 use app::protocol::{Event, Seq};
 use proptest::prelude::*;
 use rusqlite::Connection;
-use std::{fs, path::Path};
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+};
+use tempfile::TempDir;
 
 /// A log with a room `x` in which so many messages were said.
 fn log_with(count: u64) -> Log {
@@ -233,11 +238,79 @@ fn what_is_no_backup_is_not_restored() {
     assert_eq!(check(log.folder.path()).expect("it can be read").events, 10);
 }
 
+/// A data directory as a killed server leaves it, with messages in its WAL, and a backup of another one.
+fn crashed_and_backup() -> (TempDir, PathBuf) {
+    let (log, other) = (log_with(60), log_with(20));
+    let crashed = tempfile::tempdir().expect("a folder");
+    for name in ["taproom.db", "taproom.db-wal"] {
+        fs::copy(log.folder.path().join(name), crashed.path().join(name)).expect("it is copied");
+    }
+    let copy = crashed.path().join("backup");
+    backup(other.folder.path(), &copy).expect("it is copied");
+    (crashed, copy)
+}
+
 #[test]
 fn a_restore_that_was_cut_off_is_no_reason_to_begin_with_nothing() {
-    let folder = tempfile::tempdir().expect("a folder");
-    fs::write(folder.path().join("taproom.db.restoring"), "half").expect("it is written");
-    assert!(matches!(refused(folder.path()), OpenError::HalfRestored(_)));
+    let (crashed, copy) = crashed_and_backup();
+    // Killed after the old database had lost its name and before its WAL did.
+    fs::rename(crashed.path().join("taproom.db"), crashed.path().join("kept")).expect("it is moved");
+    fs::write(crashed.path().join("taproom.db.restoring"), "half").expect("it is written");
+    assert!(matches!(refused(crashed.path()), OpenError::HalfRestored(_)));
+    assert_eq!(restore(crashed.path(), &copy).expect("once more").events, 20);
+    drop(Database::open(crashed.path()).expect("it is sound"));
+    assert_eq!(check(crashed.path()).expect("it can be read").events, 20);
+}
+
+#[test]
+fn what_another_database_left_behind_does_not_come_into_a_restored_one() {
+    let (crashed, copy) = crashed_and_backup();
+    fs::remove_file(crashed.path().join("taproom.db")).expect("as people do with a damaged one");
+    fs::write(crashed.path().join("taproom.db.restoring-journal"), [0xd9; 4_096]).expect("it is written");
+    assert_eq!(restore(crashed.path(), &copy).expect("it is restored").events, 20);
+    drop(Database::open(crashed.path()).expect("it is sound"));
+    let report = check(crashed.path()).expect("it can be read");
+    assert_eq!((report.events, report.troubles.len()), (20, 0));
+}
+
+#[test]
+fn messages_that_lost_their_database_are_not_thrown_away() {
+    let (crashed, _) = crashed_and_backup();
+    let (path, wal) = (crashed.path().join("taproom.db"), crashed.path().join("taproom.db-wal"));
+    let before = fs::read(&wal).expect("it is there");
+    for lose in [|path: &Path| fs::remove_file(path), |path: &Path| fs::write(path, "")] {
+        lose(&path).expect("it is lost");
+        let error = refused(crashed.path());
+        assert!(error.to_string().contains("taproom restore"), "{error}");
+        assert!(fs::read(&wal).expect("it is there") == before);
+    }
+    fs::remove_file(&wal).expect("it is gone");
+    fs::write(&path, "x").expect("it is written");
+    assert!(matches!(refused(crashed.path()), OpenError::Foreign(_)), "what is too short is somebody else's");
+}
+
+#[test]
+fn whoever_only_looks_leaves_everything_as_it_is() {
+    let (crashed, _) = crashed_and_backup();
+    let sizes = || {
+        ["taproom.db", "taproom.db-wal"].map(|name| fs::metadata(crashed.path().join(name)).map(|file| file.len()).ok())
+    };
+    let before = sizes();
+    assert_eq!(check(crashed.path()).expect("it can be read").events, 60);
+    backup(crashed.path(), &crashed.path().join("another")).expect("it is copied");
+    assert_eq!(sizes(), before);
+}
+
+#[test]
+fn what_is_said_is_not_for_everybody_on_the_machine() {
+    let mut log = Log::new();
+    log.say("x", 1);
+    let copy = log.folder.path().join("copy");
+    backup(log.folder.path(), &copy).expect("it is copied");
+    for name in ["taproom.db", "taproom.db-wal", "copy"] {
+        let rights = fs::metadata(log.folder.path().join(name)).expect("it is there").permissions().mode();
+        assert_eq!(rights & 0o777, 0o600, "{name}");
+    }
 }
 
 #[test]

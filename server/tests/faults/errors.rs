@@ -114,6 +114,22 @@ fn who_cannot_be_read_to_is_told_so_and_writing_goes_on() {
     patient.cut_and_check(&clients, &mut talkers, 0);
 }
 
+#[test]
+fn who_comes_while_the_log_cannot_be_read_is_sent_away_to_come_back_and_not_told_anything_made_up() {
+    let (clients, patient) = (clients(), Patient::new());
+    let mut talkers = Talker::pairs(2, 16);
+    clients.block_on(async {
+        join_all(talkers.iter_mut().map(|talker| talker.talk(&patient.machine, Until::Acked(500)))).await;
+        patient.disk.fail_reads(1.0, 0);
+        loses_its_readers(&patient.machine).await;
+        let first = patient.machine.connect("room=room-0&after=3").await.next_or_close().await;
+        assert_eq!(first.expect_err("nothing is known of the room"), app::protocol::close::INTERNAL);
+        patient.disk.heal();
+        let status = patient.machine.connect("room=room-0&after=3").await.status().await;
+        assert!(status.head.0 >= 500, "{status:?}");
+    });
+}
+
 /// The readers' connections keep SQLite's index of the log alive, which knows that a commit whose sync failed is none.
 /// Where reads fail, they are gone.
 #[test]
