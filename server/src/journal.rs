@@ -10,7 +10,10 @@ use std::sync::{
     Arc,
     atomic::{AtomicU64, Ordering},
 };
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{
+    mpsc::{self, error::TrySendError},
+    oneshot,
+};
 pub use writer::Writer;
 
 /// Drafts that may wait for the writer. Beyond it their authors are told to come back.
@@ -151,8 +154,14 @@ impl Journal {
     /// Queues a draft, without waiting. Drafts of one caller are kept in the order of its calls.
     pub fn append(&self, draft: Draft) -> Result<Answer, NotKept> {
         let (answer, receiver) = oneshot::channel();
-        self.queue.try_send(Entry { draft, answer }).map_err(|_| NotKept::Busy)?;
-        Ok(receiver)
+        match self.queue.try_send(Entry { draft, answer }) {
+            Ok(()) => Ok(receiver),
+            Err(TrySendError::Full(_)) => Err(NotKept::Busy),
+            Err(TrySendError::Closed(_)) => {
+                tracing::error!("the log has no writer");
+                Err(NotKept::Unwritable(Trouble::Failing))
+            }
+        }
     }
 }
 

@@ -135,6 +135,10 @@ impl Connection {
         let refused = arrival.name.and_then(|name| self.take_name(name).err());
         self.called.mark_unchanged();
         if let Err(refusal) = self.join(arrival.room.clone(), &arrival.from).await {
+            if refusal == Refusal::Unreadable {
+                // Where the room stands is not known, and nothing is made up: come back.
+                return ControlFlow::Break(Ending::Unreadable);
+            }
             // Who is not let in is told who they are all the same.
             self.answer_status_outside(arrival.room).await;
             self.answer_error(refusal.into_frame());

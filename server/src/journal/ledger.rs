@@ -2,7 +2,7 @@
 
 use super::{AuthorKey, Draft, Kept, Trouble};
 use crate::store::{Database, history};
-use app::protocol::{Chat, Event, RoomName, Seq, Timestamp};
+use app::protocol::{RoomName, Seq, Timestamp};
 use rusqlite::{CachedStatement, Connection, ErrorCode, Transaction, TransactionBehavior};
 use std::{
     collections::HashMap,
@@ -12,8 +12,9 @@ use std::{
     },
 };
 
-/// Pages of the WAL, of 4 KiB each, beyond which they are moved to the database.
-const CHECKPOINT_PAGES: usize = 1_000;
+/// Pages of the WAL, of 4 KiB each, beyond which they are moved to the database. A page that is written again and again
+/// is moved once.
+const CHECKPOINT_PAGES: usize = 4_000;
 
 /// The log, for writing.
 pub(super) struct Ledger {
@@ -25,7 +26,7 @@ pub(super) struct Ledger {
 /// What became of a draft.
 pub(super) enum Outcome {
     /// It is a new event.
-    New(Event, Kept),
+    New(Kept),
     /// It was kept before.
     Known(Kept),
     /// Its id belongs to somebody else's message.
@@ -100,9 +101,13 @@ impl Ledger {
         self.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
     }
 
-    /// Moves everything, and leaves an empty WAL: the mark of a database that was closed properly.
+    /// Moves everything, and leaves an empty WAL: the mark of a database that was closed properly. Somebody else who reads
+    /// it for long keeps that from happening; nothing is lost by it.
     pub(super) fn close(self) -> rusqlite::Result<()> {
-        self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+        let is_held = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, bool>(0))?;
+        if is_held {
+            tracing::warn!("another program reads the database, so its WAL stays");
+        }
         self.connection.close().map_err(|(_, error)| error)
     }
 }
@@ -120,15 +125,15 @@ const INSERT: &str = "INSERT INTO events (room, seq, message_id, sent, kind, nam
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT (room, message_id) DO NOTHING";
 
 /// What is being written in one transaction.
-struct Page<'a> {
-    transaction: &'a Transaction<'a>,
-    insert: CachedStatement<'a>,
+struct Page<'t, 'd> {
+    transaction: &'t Transaction<'t>,
+    insert: CachedStatement<'t>,
     /// The number and the head of every room that the batch has met.
-    rooms: HashMap<RoomName, (i64, Seq)>,
+    rooms: HashMap<&'d RoomName, (i64, Seq)>,
 }
 
-impl Page<'_> {
-    fn keep(&mut self, draft: &Draft, sent: Timestamp) -> rusqlite::Result<Outcome> {
+impl<'d> Page<'_, 'd> {
+    fn keep(&mut self, draft: &'d Draft, sent: Timestamp) -> rusqlite::Result<Outcome> {
         let (room, head) = self.room(&draft.room, sent)?;
         let seq = head.next();
         let inserted = self.insert.execute((
@@ -146,12 +151,12 @@ impl Page<'_> {
         if inserted == 0 {
             return self.recall(room, draft);
         }
-        self.rooms.insert(draft.room.clone(), (room, seq));
-        Ok(Outcome::New(event(draft, seq, sent), Kept { seq, sent }))
+        self.rooms.insert(&draft.room, (room, seq));
+        Ok(Outcome::New(Kept { seq, sent }))
     }
 
     /// The room's number and head; a room begins with its first draft.
-    fn room(&mut self, name: &RoomName, now: Timestamp) -> rusqlite::Result<(i64, Seq)> {
+    fn room(&mut self, name: &'d RoomName, now: Timestamp) -> rusqlite::Result<(i64, Seq)> {
         if let Some(known) = self.rooms.get(name) {
             return Ok(*known);
         }
@@ -164,7 +169,7 @@ impl Page<'_> {
                 (self.transaction.last_insert_rowid(), Seq::ZERO)
             }
         };
-        self.rooms.insert(name.clone(), found);
+        self.rooms.insert(name, found);
         Ok(found)
     }
 
@@ -180,17 +185,4 @@ impl Page<'_> {
             .query_row((room, draft.id.as_str()), read)?;
         Ok(if author.is_same_as(&draft.author) { Outcome::Known(kept) } else { Outcome::SomebodyElses })
     }
-}
-
-fn event(draft: &Draft, seq: Seq, sent: Timestamp) -> Event {
-    Event::Chat(Chat {
-        room: draft.room.clone(),
-        socket: draft.socket.clone(),
-        author: draft.name.clone(),
-        text: draft.text.clone(),
-        sent,
-        seq,
-        id: draft.id,
-        kind: draft.kind,
-    })
 }

@@ -1,6 +1,6 @@
 //! What becomes of drafts on a real disk, and the log that other tests fill.
 
-use super::{AuthorKey, Draft, NotKept, Trouble, ledger::*};
+use super::{AuthorKey, Draft, NotKept, Trouble, ledger::*, writer::event};
 use crate::{
     rooms::Rooms,
     store::{Cut, Database, Store},
@@ -26,8 +26,9 @@ impl Log {
 
     /// Keeps a message that is new, and answers its event.
     pub(crate) fn say(&mut self, room: &str, id: u64) -> Event {
-        match self.keep(&draft(room, "ada", id)) {
-            Outcome::New(event, _) => event,
+        let draft = draft(room, "ada", id);
+        match self.keep(&draft) {
+            Outcome::New(kept) => event(draft, kept),
             _ => panic!("{id} is not new"),
         }
     }
@@ -71,7 +72,7 @@ fn positions_are_dense_in_every_room_by_itself_also_in_one_batch() {
 
 fn new_seq(outcome: &Outcome) -> u64 {
     match outcome {
-        Outcome::New(event, _) => event.seq().0,
+        Outcome::New(kept) => kept.seq.0,
         _ => panic!("it is new"),
     }
 }
@@ -80,7 +81,7 @@ fn new_seq(outcome: &Outcome) -> u64 {
 fn the_same_id_is_known_to_its_author_and_refused_to_others_for_ever() {
     let mut log = Log::new();
     let first = match log.keep(&draft("x", "ada", 2)) {
-        Outcome::New(_, kept) => kept,
+        Outcome::New(kept) => kept,
         _ => panic!("it is new"),
     };
     log.say_many("y", 500);

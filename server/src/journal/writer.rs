@@ -2,11 +2,11 @@
 //! any, and the task that shows and acknowledges what the desk has written, meanwhile.
 
 use super::{
-    Entry, Kept, NotKept, Tally, Trouble,
+    Draft, Entry, Kept, NotKept, Tally, Trouble,
     ledger::{Failure, Ledger, Outcome},
 };
 use crate::{rooms::Rooms, store::Database};
-use app::protocol::Event;
+use app::protocol::{Chat, Event};
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
@@ -177,25 +177,38 @@ impl Desk {
 /// Shows what is new, then acknowledges: who is acknowledged can be sure that everybody can see it. Batches come here in
 /// the order in which they were written.
 fn settle(rooms: &Rooms, batch: Vec<Entry>, written: Result<Vec<Outcome>, Trouble>) {
-    let mut events = Vec::with_capacity(batch.len());
-    let answers: Vec<_> = match written {
-        Ok(outcomes) => outcomes.into_iter().map(|outcome| answer(outcome, &mut events)).collect(),
-        Err(trouble) => vec![Err(NotKept::Unwritable(trouble)); batch.len()],
+    let outcomes = match written {
+        Ok(outcomes) => outcomes,
+        Err(trouble) => return refuse(batch, trouble),
     };
+    let (mut events, mut answers) = (Vec::with_capacity(batch.len()), Vec::with_capacity(batch.len()));
+    for (Entry { draft, answer }, outcome) in batch.into_iter().zip(outcomes) {
+        let said = match outcome {
+            Outcome::New(kept) => {
+                events.push(event(draft, kept));
+                Ok(kept)
+            }
+            Outcome::Known(kept) => Ok(kept),
+            Outcome::SomebodyElses => Err(NotKept::SomebodyElses),
+        };
+        answers.push((answer, said));
+    }
     rooms.publish(&events);
-    for (entry, answer) in batch.into_iter().zip(answers) {
+    for (answer, said) in answers {
         // The author may have gone; the event stays.
-        let _ = entry.answer.send(answer);
+        let _ = answer.send(said);
     }
 }
 
-fn answer(outcome: Outcome, events: &mut Vec<Event>) -> Result<Kept, NotKept> {
-    match outcome {
-        Outcome::New(event, kept) => {
-            events.push(event);
-            Ok(kept)
-        }
-        Outcome::Known(kept) => Ok(kept),
-        Outcome::SomebodyElses => Err(NotKept::SomebodyElses),
+fn refuse(batch: Vec<Entry>, trouble: Trouble) {
+    for entry in batch {
+        // The author may have gone.
+        let _ = entry.answer.send(Err(NotKept::Unwritable(trouble)));
     }
+}
+
+/// What a draft became.
+pub(super) fn event(draft: Draft, Kept { seq, sent }: Kept) -> Event {
+    let Draft { room, name, socket, id, text, kind, .. } = draft;
+    Event::Chat(Chat { room, socket, author: name, text, sent, seq, id, kind })
 }
