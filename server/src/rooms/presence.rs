@@ -68,6 +68,11 @@ impl Presence {
         self.generation += 1;
     }
 
+    /// How many people are here.
+    pub(super) fn count(&self) -> usize {
+        self.listed.len()
+    }
+
     /// Which snapshot this is.
     pub(super) fn generation(&self) -> u64 {
         self.generation

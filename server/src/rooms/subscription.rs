@@ -2,7 +2,7 @@
 
 use super::{NotEntered, Rooms, encode, room::Room};
 use crate::{people::PersonId, store::Unreadable};
-use app::protocol::{Epoch, Gap, NickName, RoomName, Seq, ServerFrame};
+use app::protocol::{Epoch, Gap, MAX_LISTED_USERS, NickName, RoomName, Seq, ServerFrame};
 use bytes::Bytes;
 use std::{sync::Arc, time::Duration};
 use tokio::{sync::Notify, time::Instant};
@@ -21,6 +21,9 @@ const AFTER_GAP: u64 = 50;
 
 /// The shortest time between two user lists to one connection.
 const LIST_INTERVAL: Duration = Duration::from_millis(500);
+
+/// How many times longer it is in the largest rooms.
+const SLOWEST_LISTS: u32 = 10;
 
 /// A connection's place in a room. Dropping it leaves the room.
 #[derive(Debug)]
@@ -135,7 +138,7 @@ impl Subscription {
             return None;
         }
         self.listed = Some(presence.generation());
-        self.next_list = now + LIST_INTERVAL;
+        self.next_list = now + list_interval(presence.count());
         Some(presence.frame(&self.room.name))
     }
 
@@ -163,6 +166,12 @@ fn start(rooms: &Rooms, room: &Room, from: &From, kept: Seq) -> (Seq, Seq) {
         From { after: Some(after), .. } => (*after).min(head.max(kept)),
     };
     (head.max(cursor), cursor)
+}
+
+/// A list of more people is longer and changes more often: in a room of thousands, a list twice a second to everybody would
+/// be most of what is sent.
+fn list_interval(people: usize) -> Duration {
+    LIST_INTERVAL * u32::try_from(people / MAX_LISTED_USERS).unwrap_or(u32::MAX).clamp(1, SLOWEST_LISTS)
 }
 
 impl Drop for Subscription {
