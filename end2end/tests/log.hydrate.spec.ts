@@ -4,7 +4,7 @@ import type { Page } from '@playwright/test';
 import type { Frame } from '../support/bot';
 import { expect, test } from '../support/fixtures';
 import {
-  address, enter, isInView, join, log, message, messages, notice, numbered, pill, ready, scrolledUp, texts, type,
+  address, composer, enter, isInView, join, log, message, messages, notice, numbered, pill, ready, scrolledUp, texts, type,
 } from '../support/room';
 
 /** Scrolls the log up as a person does, and waits until it stands there. */
@@ -302,4 +302,32 @@ test('what came while the reader was away too long is said, not skipped in silen
   const shown = await texts(page);
   const after = shown.slice(shown.indexOf('the last one heard') + 1);
   expect(after).toEqual(numbered(after.length, 1_301 - after.length));
+});
+
+test('in a room that is little longer than the window, who scrolls back to the end sees what came meanwhile', async ({ page, bot }) => {
+  const bo = await bot('bo', 'general');
+  await bo.sayAll(numbered(35));
+  await enter(page, 'general');
+  await log(page).evaluate((log) => log.scrollTo(0, -150));
+  await expect.poll(() => scrolledUp(page)).toBe(150);
+  await bo.sayAll(numbered(3, 36));
+  await expect(pill(page)).toHaveText('3 new messages');
+  await log(page).evaluate((log) => log.scrollTo(0, 0));
+  await expect(message(page, 'message number 38')).toBeVisible();
+  await expect(pill(page)).toHaveCount(0);
+});
+
+test('in a room that is all in view, a message\'s own address shows what comes, too, and leaves the one who types alone', async ({ page, bot }) => {
+  const bo = await bot('bo', 'general');
+  await bo.sayAll(numbered(5));
+  await join(page, 'ada', 'general');
+  await page.goto('/r/general/m/2');
+  await ready(page);
+  await composer(page).focus();
+  await composer(page).pressSequentially('hello');
+  await bo.say('live');
+  await expect(message(page, 'live')).toBeVisible();
+  await expect(pill(page)).toHaveCount(0);
+  await expect(composer(page)).toBeFocused();
+  await expect(composer(page)).toHaveValue('hello');
 });

@@ -193,11 +193,6 @@ impl Outbox {
         self.drafts.iter().any(|draft| !matches!(draft.state, DraftState::Sent(_)))
     }
 
-    /// Whether any draft waits for its turn.
-    pub fn has_waiting(&self) -> bool {
-        self.drafts.iter().any(|draft| draft.state == DraftState::Waiting)
-    }
-
     /// Whether there is nothing in it.
     pub fn is_empty(&self) -> bool {
         self.drafts.is_empty()

@@ -380,6 +380,8 @@ impl Session {
 
     /// The reader wants the newest messages in view.
     pub fn follow(&mut self) {
+        // Whoever goes to the end has stopped looking for something else.
+        self.room_mut().sought = None;
         self.with_timeline(Timeline::follow);
     }
 
@@ -481,7 +483,7 @@ impl Session {
 
     /// Why the server does not take what waits to be sent, while it does not.
     pub fn hindrance(&self) -> Option<&str> {
-        self.hindrance.as_deref()
+        self.hindrance.as_deref().filter(|_| self.waiting() > 0)
     }
 
     /// How many connections this page has had.
@@ -597,7 +599,10 @@ impl Session {
                 self.patience = now + error.retry_after_ms.unwrap_or(PATIENCE_MS);
                 self.hindrance = Some(error.text.clone());
             }
-            (_, Some((id, room))) => room.outbox.refuse(id, &error.text),
+            (_, Some((id, room))) => {
+                room.outbox.refuse(id, &error.text);
+                self.hindrance = None;
+            }
             (ErrorCode::NameTaken | ErrorCode::BadName, None) if self.naming.refused(error) => self.tell_of_name(),
             _ => self.denied(error, now),
         }

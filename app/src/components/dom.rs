@@ -75,3 +75,8 @@ pub(super) fn copy(text: &str) {
     // Refused outside of secure pages: there the text can be selected by hand. The browser tells its reader.
     drop(window().navigator().clipboard().write_text(text));
 }
+
+/// Whether what is typed goes into a field.
+pub(super) fn is_writing() -> bool {
+    focused().is_some_and(|element| is_within(&element, "input, textarea, select, [contenteditable]"))
+}

@@ -50,7 +50,7 @@ pub(super) const SHORTCUTS: [Shortcut; 6] = [
     Shortcut {
         keys: "End",
         help: "Go to the newest message",
-        is_pressed: |event| is_alone(event, Modifier::None) && event.key() == "End" && !is_writing(),
+        is_pressed: |event| is_alone(event, Modifier::None) && event.key() == "End" && !dom::is_writing(),
         act: |client, places| {
             super::scroll::to_end(client, places);
             true
@@ -84,7 +84,7 @@ pub(super) fn listen(client: RoomClient, places: Places) {
             if (shortcut.act)(client, places) {
                 event.prevent_default();
             }
-        } else if is_text(&event) && !is_writing() {
+        } else if is_text(&event) && !dom::is_writing() {
             // The character arrives where the focus is now.
             dom::focus(dom::COMPOSER);
         }
@@ -102,10 +102,6 @@ fn is_text(event: &KeyboardEvent) -> bool {
     let key = event.key();
     let is_one = key.chars().count() == 1 && key != " ";
     is_one && !event.ctrl_key() && !event.meta_key() && !event.alt_key()
-}
-
-fn is_writing() -> bool {
-    dom::focused().is_some_and(|element| dom::is_within(&element, "input, textarea, select, [contenteditable]"))
 }
 
 fn visit(client: RoomClient, step: isize) -> bool {

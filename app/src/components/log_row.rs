@@ -38,7 +38,7 @@ fn words(row: &Row) -> String {
         Row::Top(TopRow::Beginning) => "This is where the room begins.",
         Row::Top(TopRow::Forgotten) => "Older messages are no longer kept.",
         Row::New => "New messages",
-        Row::Restart => "The room was restarted. The server no longer has what was said before.",
+        Row::Restart => "The server went back to a backup. What it has now follows.",
         Row::Note(text) => text,
         _ => "",
     };

@@ -159,8 +159,11 @@ fn show_marked(places: Places, log: &HtmlElement) -> bool {
     let (inner, outer) = (row.get_bounding_client_rect(), log.get_bounding_client_rect());
     let is_in_view = inner.top() >= outer.top() && inner.bottom() <= outer.bottom();
     row.set_tab_index(-1);
-    // A message can have the focus once it has a tab index.
-    let _ = row.focus();
+    // Whoever has begun to write goes on writing.
+    if !dom::is_writing() {
+        // A message can have the focus once it has a tab index.
+        let _ = row.focus();
+    }
     if !is_in_view {
         let inner = row.get_bounding_client_rect();
         log.scroll_by_with_x_and_y(0.0, (inner.top() + inner.bottom() - outer.top() - outer.bottom()) / 2.0);
@@ -202,8 +205,13 @@ fn reveal(client: RoomClient, log: &HtmlElement) {
     let above = log.scroll_height() - log.client_height() - below;
     if above < NEAR_EDGE {
         client.reveal_older();
-    } else if below < NEAR_EDGE && !client.following.get_untracked() {
+    }
+    if below < NEAR_EDGE && !client.following.get_untracked() {
         client.reveal_newer();
+        // A log that is all in view cannot be scrolled to its end.
+        if log.scroll_height() <= log.client_height() {
+            client.scrolled(true);
+        }
     }
     if let Ok(gaps) = log.query_selector_all(".gap") {
         let gaps = (0..gaps.length()).filter_map(|at| gaps.get(at)?.dyn_into::<Element>().ok());

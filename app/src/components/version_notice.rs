@@ -13,7 +13,7 @@ pub(super) fn VersionNotice() -> impl IntoView {
     view! {
         <div class="version" role="status" class:shown=client.outdated>
             {move || client.outdated.get().then(|| view! {
-                <span>"New version: reload when it suits you. What you are writing stays."</span>
+                <span>"New version: reload when it suits you."</span>
                 <button class="reload" type="button" on:click=reload>"Reload"</button>
             })}
         </div>

@@ -157,7 +157,9 @@ impl Keeper {
     }
 
     fn leave_to_others(&self, session: &mut Session, shelf: &impl Shelf) {
+        // What a closed page left belongs to whoever takes it.
         let records = self.others(shelf).into_iter().filter_map(|key| shelf.read(&key));
+        let records = records.filter(|record| !is_left(record));
         let ids: Vec<_> = records.flat_map(|record| kept::read(&record)).map(|(_, draft)| draft.id).collect();
         session.hand_over(&ids);
     }
