@@ -137,7 +137,8 @@ async fn readers_who_are_cut_again_and_again_see_everything_once_and_catch_up_so
     let crowd = crowd(CROWD).min(1_000);
     let server = Taproom::start().await;
     let scene = Scene::begin(&server, crowd, CUTS).await;
-    tokio::time::sleep(Duration::from_secs(u64::from(CUTS) / 2)).await;
+    // A cut and a return take three quarters of a second on average.
+    tokio::time::sleep(Duration::from_millis(800) * CUTS).await;
     let (_, returned) = scene.end().await;
     let cuts = returned.len();
     println!(
@@ -146,6 +147,6 @@ async fn readers_who_are_cut_again_and_again_see_everything_once_and_catch_up_so
         quantile(&returned, 0.99),
         quantile(&returned, 1.0)
     );
-    assert!(cuts >= u64::from(CUTS) * crowd as u64 / 2, "only {cuts} cuts in all: the network was too kind");
+    assert!(cuts >= u64::from(CUTS) * crowd as u64 * 9 / 10, "only {cuts} cuts in all: the network was too kind");
     assert!(quantile(&returned, 0.99) <= CAUGHT_UP, "{:?}", quantile(&returned, 0.99));
 }
