@@ -186,7 +186,9 @@ impl Rows<'_> {
     }
 
     fn drafts(&mut self, room: &Room, last: Option<&Entry>) {
-        let Some(me) = self.me else { return };
+        // Whoever has no name yet sees what they said all the same.
+        let nobody = NickName::parse("you").expect("a good name");
+        let me = self.me.unwrap_or(&nobody);
         let mut before = last.and_then(Before::of);
         for draft in room.outbox().drafts() {
             let new_day = self.day(draft.created);

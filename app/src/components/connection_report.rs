@@ -24,8 +24,7 @@ pub(super) fn ConnectionReport() -> impl IntoView {
     });
     let copy = move |_| {
         let line = |(name, value): &(&str, String)| [name, ": ", value].concat();
-        dom::copy(&lines.read_untracked().iter().map(line).collect::<Vec<_>>().join("\n"));
-        client.toast.set("Report copied.".to_owned());
+        dom::copy(client, &lines.read_untracked().iter().map(line).collect::<Vec<_>>().join("\n"), "Report copied.");
     };
     view! {
         <dialog

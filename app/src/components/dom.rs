@@ -1,6 +1,8 @@
 //! Small questions and requests to the browser's document.
 
-use leptos::prelude::{document, window};
+use crate::client::RoomClient;
+use js_sys::Reflect;
+use leptos::prelude::{Set, document, window};
 use wasm_bindgen::JsCast;
 use web_sys::{Element, HtmlDialogElement, HtmlElement, KeyboardEvent, MouseEvent};
 
@@ -70,10 +72,17 @@ pub(super) fn is_composing(event: &KeyboardEvent) -> bool {
     event.is_composing() || event.key_code() == PROCESSED_BY_INPUT_METHOD
 }
 
-/// Puts a text on the clipboard.
-pub(super) fn copy(text: &str) {
-    // Refused outside of secure pages: there the text can be selected by hand. The browser tells its reader.
-    drop(window().navigator().clipboard().write_text(text));
+/// Puts a text on the clipboard, and says so in the words of `done`.
+pub(super) fn copy(client: RoomClient, text: &str, done: &str) {
+    let navigator = window().navigator();
+    // Pages that did not come over TLS have none.
+    let has_clipboard = Reflect::has(&navigator, &"clipboard".into()).unwrap_or(false);
+    if has_clipboard {
+        drop(navigator.clipboard().write_text(text));
+        client.toast.set(done.to_owned());
+    } else {
+        client.alert.set("The browser lets only pages with https copy. Select the text by hand.".to_owned());
+    }
 }
 
 /// Whether what is typed goes into a field.

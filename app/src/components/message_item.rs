@@ -10,6 +10,7 @@ use crate::{
     protocol::{Kind, NickName},
 };
 use leptos::{either::Either, prelude::*};
+use web_sys::MouseEvent;
 
 #[component]
 pub(super) fn MessageItem(row: ArcRwSignal<Row>, first: MessageRow) -> impl IntoView {
@@ -113,19 +114,24 @@ fn refusal(client: RoomClient, row: &Row) -> Option<impl IntoView + use<>> {
     let message = message(row)?;
     let MessageState::Refused(why) = &message.state else { return None };
     let (id, text) = (message.id, message.text.clone());
+    // The button goes, and the focus of who pressed it by a key would fall to the page.
+    let leave = |event: &MouseEvent| {
+        if event.detail() == 0 {
+            dom::focus(dom::COMPOSER);
+        }
+    };
     Some(view! {
         <div class="refusal">
             <span>{["Not sent: ", why].concat()}</span>
             " "
-            <button type="button" on:click=move |_| client.retry(id)>"Retry"</button>
+            <button type="button" on:click=move |event| { leave(&event); client.retry(id) }>"Retry"</button>
             <button type="button" on:click=move |_| copy(client, text.as_str())>"Copy"</button>
-            <button type="button" on:click=move |_| client.discard(id)>"Delete"</button>
+            <button type="button" on:click=move |event| { leave(&event); client.discard(id) }>"Delete"</button>
         </div>
     })
 }
 
 /// Copies a message's text.
 pub(super) fn copy(client: RoomClient, text: &str) {
-    dom::copy(text);
-    client.toast.set("Text copied.".to_owned());
+    dom::copy(client, text, "Text copied.");
 }

@@ -48,6 +48,5 @@ fn actions(client: RoomClient, message: MessageRow) -> impl IntoView {
 }
 
 fn copy_link(client: RoomClient, path: &str) {
-    dom::copy(&[&dom::origin(), path].concat());
-    client.toast.set("Link copied.".to_owned());
+    dom::copy(client, &[&dom::origin(), path].concat(), "Link copied.");
 }
