@@ -312,9 +312,12 @@ test('in a room that is little longer than the window, who scrolls back to the e
   await expect.poll(() => scrolledUp(page)).toBe(150);
   await bo.sayAll(numbered(3, 36));
   await expect(pill(page)).toHaveText('3 new messages');
-  await log(page).evaluate((log) => log.scrollTo(0, 0));
-  await expect(message(page, 'message number 38')).toBeVisible();
-  await expect(pill(page)).toHaveCount(0);
+  // What comes in below moves nothing that is being read, so its reader scrolls on.
+  await expect.poll(async () => {
+    await log(page).evaluate((log) => log.scrollTo(0, 0));
+    return pill(page).count();
+  }).toBe(0);
+  expect(await isInView(message(page, 'message number 38'))).toBe(true);
 });
 
 test('in a room that is all in view, a message\'s own address shows what comes, too, and leaves the one who types alone', async ({ page, bot }) => {
