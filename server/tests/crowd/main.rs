@@ -42,6 +42,11 @@ fn crowd(or: usize) -> usize {
     std::env::var("TAPROOM_CROWD").ok().and_then(|crowd| crowd.parse().ok()).unwrap_or(or)
 }
 
+/// Whether readers come back at once and try again without a pause: to see what jitter is good for.
+fn in_a_hurry() -> bool {
+    std::env::var_os("TAPROOM_HURRY").is_some()
+}
+
 fn room(number: usize) -> String {
     format!("room{}", number % ROOMS)
 }

@@ -85,7 +85,9 @@ impl Reader {
                 cuts = cuts.saturating_sub(1);
             }
             lost.get_or_insert_with(Instant::now);
-            tokio::time::sleep(Duration::from_millis(backoff.pause(random.random()))).await;
+            if !super::in_a_hurry() {
+                tokio::time::sleep(Duration::from_millis(backoff.pause(random.random()))).await;
+            }
         }
     }
 
