@@ -1,7 +1,8 @@
 //! Taproom's server: rooms, their log, delivery to everybody connected, and the site itself.
 //!
 //! The flow is one way: a frame is read ([`web`]), the rules are applied ([`chat`]), the journal keeps it ([`journal`]),
-//! the room shows it ([`rooms`]), and every connection that is behind reads on (`delivery`).
+//! the room shows it ([`rooms`]), and every connection that is behind reads on (`delivery`). What goes over the wire in
+//! between are WebSocket frames ([`websocket`]).
 
 pub mod chat;
 pub mod config;
@@ -11,6 +12,7 @@ pub mod people;
 pub mod rooms;
 pub mod store;
 pub mod web;
+pub mod websocket;
 
 use app::protocol::Timestamp;
 use axum::{Router, serve::Listener};
