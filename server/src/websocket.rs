@@ -2,3 +2,4 @@
 //! read and what is said on it is decided elsewhere.
 
 pub mod framing;
+pub mod upgrade;

@@ -119,12 +119,13 @@ fn imports_are_found_however_they_are_written() {
 fn axum_stays_at_the_servers_edges() {
     let server = sources("server/src");
     assert!(server.iter().any(|source| source.path == "server/src/web.rs" && source.mentions("axum")));
-    let edges = ["server/src/web", "server/src/delivery/transport", "server/src/lib", "server/src/main"];
+    let opening = "server/src/websocket/upgrade";
+    let edges = ["server/src/web", opening, "server/src/delivery/transport", "server/src/lib", "server/src/main"];
     assert_only("axum", &server, &edges);
     for relative in ["axum_extra", "leptos_axum", "leptos", "tower_http"] {
         assert_only(relative, &server, &["server/src/web"]);
     }
-    assert_only("tokio_tungstenite", &server, &["server/src/delivery/transport"]);
+    assert_only("tokio_tungstenite", &server, &[opening, "server/src/delivery/transport"]);
 }
 
 #[test]
@@ -145,6 +146,7 @@ fn the_server_is_imported_one_way() {
         ("config", &["chat", "web", "delivery", "rooms", "journal", "store", "people"]),
         ("chat", &["web", "delivery"]),
         ("delivery", &["web"]),
+        ("websocket", &["chat", "web", "delivery", "rooms", "journal", "store", "people", "config"]),
     ] {
         assert_never_imports(&format!("server/src/{module}"), &server, forbidden);
     }
