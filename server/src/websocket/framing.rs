@@ -314,7 +314,7 @@ impl Frame {
             return Err(Broken::Protocol);
         }
         let Some((length, rest)) = parse_length(short, rest)? else { return Ok(None) };
-        let before = message.filter(|_| !meaning.is_control()).map_or(0, |message| message.bytes.len());
+        let before = message.map_or(0, |message| message.bytes.len());
         let missing = usize::try_from(length).map_err(|_| Broken::TooBig)?;
         if !meaning.is_control() && missing > bounds.message_bytes.saturating_sub(before) {
             return Err(Broken::TooBig);
