@@ -12,8 +12,9 @@ use std::{
     collections::HashMap,
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicU32, Ordering},
     },
+    task::Waker,
     time::Duration,
 };
 use tokio::sync::watch;
@@ -67,6 +68,8 @@ struct Known {
     visitors: HashMap<VisitorId, Arc<Person>>,
     /// Who is called what. Exactly one entry for each person connected.
     names: HashMap<Skeleton, PersonId>,
+    /// Connections that ever came: what tells the tabs of one person apart.
+    arrivals: u64,
 }
 
 #[derive(Debug)]
@@ -74,15 +77,26 @@ struct Person {
     id: PersonId,
     visitor: Option<VisitorId>,
     called: watch::Sender<Called>,
+    /// Rises with every change of `called`, after it.
+    version: AtomicU32,
     rate: RateLimit,
-    /// Open connections. Changed only while [`Known`] is locked.
-    connections: AtomicUsize,
+    /// The open connections. They come and go only while [`Known`] is locked.
+    tabs: Mutex<Vec<Tab>>,
+}
+
+#[derive(Debug)]
+struct Tab {
+    arrival: u64,
+    /// Who wants to hear of a change of name there.
+    waker: Option<Waker>,
 }
 
 /// One connection of a person. When the last one is dropped, the person has gone and the name is free.
 pub struct Presence {
     people: People,
     person: Arc<Person>,
+    /// Which of the person's tabs this is.
+    arrival: u64,
 }
 
 impl People {
@@ -101,8 +115,9 @@ impl People {
         let mut known = self.inner.known.lock();
         let here = visitor.as_ref().and_then(|visitor| known.visitors.get(visitor).cloned());
         let person = here.unwrap_or_else(|| self.guest(&mut known, visitor));
-        person.connections.fetch_add(1, Ordering::Relaxed);
-        Presence { people: self.clone(), person }
+        known.arrivals += 1;
+        person.open_tab(known.arrivals);
+        Presence { people: self.clone(), person, arrival: known.arrivals }
     }
 
     fn guest(&self, known: &mut Known, visitor: Option<VisitorId>) -> Arc<Person> {
@@ -113,8 +128,9 @@ impl People {
             id,
             visitor: visitor.clone(),
             called: watch::Sender::new(Called { name, named: false }),
+            version: AtomicU32::new(0),
             rate: RateLimit::new(self.inner.limits),
-            connections: AtomicUsize::new(0),
+            tabs: Mutex::default(),
         });
         if let Some(visitor) = visitor {
             known.visitors.insert(visitor, person.clone());
@@ -151,6 +167,36 @@ fn guest_name(letters: usize) -> NickName {
     NickName::parse(&format!("guest-{tail}")).expect("letters and digits, and few")
 }
 
+impl Person {
+    fn open_tab(&self, arrival: u64) {
+        let mut tabs = self.tabs.lock();
+        // Nearly everybody has one: no place is held for more.
+        tabs.reserve_exact(1);
+        tabs.push(Tab { arrival, waker: None });
+    }
+
+    /// Gives back the waker that was there, because dropping it may do anything: no lock is to be held meanwhile.
+    fn replace_waker(&self, arrival: u64, waker: Option<Waker>) -> Option<Waker> {
+        let mut tabs = self.tabs.lock();
+        let tab = tabs.iter_mut().find(|tab| tab.arrival == arrival)?;
+        std::mem::replace(&mut tab.waker, waker)
+    }
+
+    /// Closes a tab and tells whether it was the last one.
+    fn close_tab(&self, arrival: u64) -> bool {
+        let mut tabs = self.tabs.lock();
+        tabs.retain(|tab| tab.arrival != arrival);
+        tabs.is_empty()
+    }
+
+    /// Takes a name. Whoever listens is to be woken when no lock is held any more.
+    fn become_called(&self, called: Called) -> Vec<Waker> {
+        self.called.send_replace(called);
+        self.version.fetch_add(1, Ordering::Release);
+        self.tabs.lock().iter().filter_map(|tab| tab.waker.clone()).collect()
+    }
+}
+
 impl Presence {
     /// Who this is, among the people connected.
     pub fn id(&self) -> PersonId {
@@ -167,6 +213,17 @@ impl Presence {
         self.person.called.borrow().clone()
     }
 
+    /// Rises with every change of that. Who reads the version first and then the name has at least that version's name.
+    pub fn version(&self) -> u32 {
+        self.person.version.load(Ordering::Acquire)
+    }
+
+    /// Wakes `waker` at every change of name, by this tab or another, until this is dropped or listens with another waker.
+    /// What changed before is not told again: listen first, then compare the [`version`](Self::version).
+    pub fn listen(&self, waker: Waker) {
+        self.person.replace_waker(self.arrival, Some(waker));
+    }
+
     /// Hears of every change of that.
     pub fn watch(&self) -> watch::Receiver<Called> {
         self.person.called.subscribe()
@@ -174,6 +231,13 @@ impl Presence {
 
     /// Takes a name, on all tabs of this person. One's own name may be taken again, differently written.
     pub fn take_name(&self, name: NickName) -> Result<(), NameTaken> {
+        // A statement of its own: no lock is held when the tabs are woken.
+        let listening = self.take_free_name(name)?;
+        listening.into_iter().for_each(Waker::wake);
+        Ok(())
+    }
+
+    fn take_free_name(&self, name: NickName) -> Result<Vec<Waker>, NameTaken> {
         let mut known = self.people.inner.known.lock();
         if !known.is_free_for(self.id(), &name) {
             let suggestion = known.suggestion(self.id(), &name);
@@ -181,8 +245,7 @@ impl Presence {
         }
         known.names.remove(&Skeleton::of(&self.person.called.borrow().name));
         known.names.insert(Skeleton::of(&name), self.id());
-        self.person.called.send_replace(Called { name, named: true });
-        Ok(())
+        Ok(self.person.become_called(Called { name, named: true }))
     }
 
     /// Counts one message against the person's limit, or tells how long to wait.
@@ -193,8 +256,9 @@ impl Presence {
 
 impl Drop for Presence {
     fn drop(&mut self) {
+        self.person.replace_waker(self.arrival, None);
         let mut known = self.people.inner.known.lock();
-        if self.person.connections.fetch_sub(1, Ordering::Relaxed) > 1 {
+        if !self.person.close_tab(self.arrival) {
             return;
         }
         known.names.remove(&Skeleton::of(&self.person.called.borrow().name));

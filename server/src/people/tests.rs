@@ -1,6 +1,7 @@
 //! Names: unique among the people connected, one person however many tabs.
 
 use super::*;
+use std::task::Wake;
 
 fn people() -> People {
     People::new(Limits { text_bytes: 8_000, frame_bytes: 65_536, messages_per_second: 2, burst: 3 })
@@ -72,6 +73,70 @@ fn leaving_and_renaming_free_the_old_name() {
     people.arrive(None).take_name(nick("bo")).expect("freed by leaving");
     let known = people.inner.known.lock();
     assert_eq!((known.names.len(), known.visitors.len()), (0, 0), "nothing is left behind");
+}
+
+/// Counts how often it was woken.
+#[derive(Default)]
+struct Bell(AtomicU32);
+
+impl Bell {
+    fn rung(&self) -> u32 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn every_tab_that_listens_hears_of_a_change_of_name_once() {
+    let people = people();
+    let (one, two) = (people.arrive(browser("b")), people.arrive(browser("b")));
+    let (first, second) = (Arc::new(Bell::default()), Arc::new(Bell::default()));
+    one.listen(first.clone().into());
+    two.listen(second.clone().into());
+    one.take_name(nick("ada")).expect("free");
+    assert_eq!((first.rung(), second.rung()), (1, 1));
+    assert_eq!((one.version(), two.version()), (1, 1));
+
+    people.arrive(None).take_name(nick("ada")).expect_err("taken");
+    people.arrive(None).take_name(nick("bo")).expect("free");
+    assert_eq!((first.rung(), second.rung()), (1, 1), "others' names are no matter of theirs");
+}
+
+#[test]
+fn a_tab_has_one_waker_until_it_is_gone() {
+    let people = people();
+    let (one, two) = (people.arrive(browser("b")), people.arrive(browser("b")));
+    let (old, new) = (Arc::new(Bell::default()), Arc::new(Bell::default()));
+    one.listen(old.clone().into());
+    one.listen(new.clone().into());
+    assert_eq!(Arc::strong_count(&old), 1, "nothing holds a waker that was replaced");
+    two.take_name(nick("ada")).expect("free");
+    drop(one);
+    assert_eq!(Arc::strong_count(&new), 1, "nor one whose tab is gone");
+    two.take_name(nick("bo")).expect("free");
+    assert_eq!((old.rung(), new.rung()), (0, 1));
+}
+
+#[test]
+fn a_waker_may_ask_who_is_called_what() {
+    struct Asks(Presence, Mutex<Vec<String>>);
+    impl Wake for Asks {
+        fn wake(self: Arc<Self>) {
+            self.1.lock().push(self.0.called().name.to_string());
+        }
+    }
+    let people = people();
+    let asks = Arc::new(Asks(people.arrive(browser("b")), Mutex::default()));
+    let other = people.arrive(browser("b"));
+    other.listen(asks.clone().into());
+    other.take_name(nick("ada")).expect("free");
+    other.take_name(nick("bo")).expect("free");
+    assert_eq!(*asks.1.lock(), ["ada", "bo"]);
 }
 
 #[tokio::test(start_paused = true)]
