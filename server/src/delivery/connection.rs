@@ -19,11 +19,13 @@ use app::protocol::{
 };
 use bytes::Bytes;
 use futures::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
-use std::{ops::ControlFlow, sync::Arc, time::Duration};
-use tokio::{
-    sync::{Notify, watch},
-    time::Instant,
+use std::{
+    ops::ControlFlow,
+    sync::Arc,
+    task::{Wake, Waker},
+    time::Duration,
 };
+use tokio::{sync::Notify, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 /// Messages of one connection that may wait for the journal. Beyond it nothing more is read, which the other side
@@ -58,11 +60,12 @@ pub(crate) struct Connection {
     chat: Chat,
     transport: Transport,
     who: Presence,
-    called: watch::Receiver<Called>,
+    /// Which of the person's names the rooms and the client know.
+    name_told: u32,
     rooms: Vec<Subscription>,
     /// The room that was read last.
     turn_of: usize,
-    /// Notified when a room may have something to read.
+    /// Notified when a room may have something to read, or the person took a name.
     wake: Arc<Notify>,
     /// Answers to this client alone, sent before anything else.
     answers: Vec<Bytes>,
@@ -71,6 +74,15 @@ pub(crate) struct Connection {
     bad_frames: u32,
     tally: Tally,
     end: CancellationToken,
+}
+
+/// Wakes the task of a connection.
+struct Bell(Arc<Notify>);
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.0.notify_one();
+    }
 }
 
 /// What the journal said of one message.
@@ -112,16 +124,18 @@ impl Connection {
 
     fn new(chat: Chat, transport: Transport, arrival: &Arrival, end: CancellationToken) -> Connection {
         let who = chat.people.arrive(arrival.visitor.clone());
+        let wake = Arc::<Notify>::default();
+        who.listen(Waker::from(Arc::new(Bell(wake.clone()))));
         Connection {
             id: SocketId(ulid::Ulid::from_parts(crate::now().0, rand::random()).to_string().into()),
             build: arrival.build.clone(),
-            called: who.watch(),
+            name_told: who.version(),
             who,
             chat,
             transport,
             rooms: Vec::new(),
             turn_of: 0,
-            wake: Arc::default(),
+            wake,
             answers: Vec::new(),
             in_flight: FuturesUnordered::new(),
             heartbeat: Heartbeat::new(),
@@ -133,7 +147,7 @@ impl Connection {
 
     async fn arrive(&mut self, arrival: Arrival) -> ControlFlow<Ending> {
         let refused = arrival.name.and_then(|name| self.take_name(name).err());
-        self.called.mark_unchanged();
+        self.name_told = self.who.version();
         if let Err(refusal) = self.join(arrival.room.clone(), &arrival.from).await {
             if refusal == Refusal::Unreadable {
                 // Where the room stands is not known, and nothing is made up: come back.
@@ -151,6 +165,9 @@ impl Connection {
 
     /// Says everything there is to say, then waits for one thing to happen.
     async fn turn(&mut self) -> ControlFlow<Ending> {
+        if self.name_told != self.who.version() {
+            Box::pin(self.renamed()).await;
+        }
         self.say_everything().await?;
         let next = self.next_deadline();
         let may_read = self.in_flight.len() < MAX_IN_FLIGHT;
@@ -162,10 +179,6 @@ impl Connection {
                 ControlFlow::Continue(())
             }
             () = self.wake.notified() => ControlFlow::Continue(()),
-            Ok(()) = self.called.changed() => {
-                Box::pin(self.renamed()).await;
-                ControlFlow::Continue(())
-            }
             () = tokio::time::sleep_until(next) => Box::pin(self.beat()).await,
         }
     }
@@ -250,7 +263,7 @@ impl Connection {
     }
 
     fn answer_status(&mut self, room: RoomName, head: Seq) {
-        let Called { name, named } = self.called.borrow().clone();
+        let Called { name, named } = self.who.called();
         let status = Status {
             socket: self.id.clone(),
             name,
@@ -375,7 +388,8 @@ impl Connection {
 
     /// This person took a name, here or in another tab: the rooms hear it, and every tab gets its new status.
     async fn renamed(&mut self) {
-        let name = self.called.borrow_and_update().name.clone();
+        self.name_told = self.who.version();
+        let name = self.who.called().name;
         for room in &mut self.rooms {
             room.rename(name.clone());
         }
