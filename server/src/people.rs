@@ -17,7 +17,6 @@ use std::{
     task::Waker,
     time::Duration,
 };
-use tokio::sync::watch;
 
 /// Letters and digits of a guest's name: no two of them look alike.
 const GUEST_LETTERS: &[u8] = b"23456789abcdefghjkmnpqrstvwxyz";
@@ -76,12 +75,18 @@ struct Known {
 struct Person {
     id: PersonId,
     visitor: Option<VisitorId>,
-    called: watch::Sender<Called>,
-    /// Rises with every change of `called`, after it.
+    /// Rises with every change of the name, after it.
     version: AtomicU32,
     rate: RateLimit,
+    now: Mutex<Now>,
+}
+
+/// What changes of a person while connected.
+#[derive(Debug)]
+struct Now {
+    called: Called,
     /// The open connections. They come and go only while [`Known`] is locked.
-    tabs: Mutex<Vec<Tab>>,
+    tabs: Vec<Tab>,
 }
 
 #[derive(Debug)]
@@ -127,10 +132,9 @@ impl People {
         let person = Arc::new(Person {
             id,
             visitor: visitor.clone(),
-            called: watch::Sender::new(Called { name, named: false }),
             version: AtomicU32::new(0),
             rate: RateLimit::new(self.inner.limits),
-            tabs: Mutex::default(),
+            now: Mutex::new(Now { called: Called { name, named: false }, tabs: Vec::new() }),
         });
         if let Some(visitor) = visitor {
             known.visitors.insert(visitor, person.clone());
@@ -169,7 +173,7 @@ fn guest_name(letters: usize) -> NickName {
 
 impl Person {
     fn open_tab(&self, arrival: u64) {
-        let mut tabs = self.tabs.lock();
+        let tabs = &mut self.now.lock().tabs;
         // Nearly everybody has one: no place is held for more.
         tabs.reserve_exact(1);
         tabs.push(Tab { arrival, waker: None });
@@ -177,23 +181,28 @@ impl Person {
 
     /// Gives back the waker that was there, because dropping it may do anything: no lock is to be held meanwhile.
     fn replace_waker(&self, arrival: u64, waker: Option<Waker>) -> Option<Waker> {
-        let mut tabs = self.tabs.lock();
-        let tab = tabs.iter_mut().find(|tab| tab.arrival == arrival)?;
+        let mut now = self.now.lock();
+        let tab = now.tabs.iter_mut().find(|tab| tab.arrival == arrival)?;
         std::mem::replace(&mut tab.waker, waker)
     }
 
     /// Closes a tab and tells whether it was the last one.
     fn close_tab(&self, arrival: u64) -> bool {
-        let mut tabs = self.tabs.lock();
+        let tabs = &mut self.now.lock().tabs;
         tabs.retain(|tab| tab.arrival != arrival);
         tabs.is_empty()
     }
 
     /// Takes a name. Whoever listens is to be woken when no lock is held any more.
     fn become_called(&self, called: Called) -> Vec<Waker> {
-        self.called.send_replace(called);
+        let mut now = self.now.lock();
+        now.called = called;
         self.version.fetch_add(1, Ordering::Release);
-        self.tabs.lock().iter().filter_map(|tab| tab.waker.clone()).collect()
+        now.tabs.iter().filter_map(|tab| tab.waker.clone()).collect()
+    }
+
+    fn skeleton(&self) -> Skeleton {
+        Skeleton::of(&self.now.lock().called.name)
     }
 }
 
@@ -210,7 +219,7 @@ impl Presence {
 
     /// What the person is called now.
     pub fn called(&self) -> Called {
-        self.person.called.borrow().clone()
+        self.person.now.lock().called.clone()
     }
 
     /// Rises with every change of that. Who reads the version first and then the name has at least that version's name.
@@ -222,11 +231,6 @@ impl Presence {
     /// What changed before is not told again: listen first, then compare the [`version`](Self::version).
     pub fn listen(&self, waker: Waker) {
         self.person.replace_waker(self.arrival, Some(waker));
-    }
-
-    /// Hears of every change of that.
-    pub fn watch(&self) -> watch::Receiver<Called> {
-        self.person.called.subscribe()
     }
 
     /// Takes a name, on all tabs of this person. One's own name may be taken again, differently written.
@@ -243,7 +247,7 @@ impl Presence {
             let suggestion = known.suggestion(self.id(), &name);
             return Err(NameTaken { wanted: name, suggestion });
         }
-        known.names.remove(&Skeleton::of(&self.person.called.borrow().name));
+        known.names.remove(&self.person.skeleton());
         known.names.insert(Skeleton::of(&name), self.id());
         Ok(self.person.become_called(Called { name, named: true }))
     }
@@ -261,7 +265,7 @@ impl Drop for Presence {
         if !self.person.close_tab(self.arrival) {
             return;
         }
-        known.names.remove(&Skeleton::of(&self.person.called.borrow().name));
+        known.names.remove(&self.person.skeleton());
         if let Some(visitor) = &self.person.visitor {
             known.visitors.remove(visitor);
         }
