@@ -6,7 +6,7 @@ mod skeleton;
 use app::protocol::{Limits, NickName};
 use parking_lot::Mutex;
 use rand::Rng;
-use rate::RateLimit;
+use rate::{Bucket, Rate};
 pub(crate) use skeleton::Skeleton;
 use std::{
     collections::HashMap,
@@ -59,6 +59,7 @@ pub struct People {
 
 struct Inner {
     limits: Limits,
+    rate: Rate,
     known: Mutex<Known>,
 }
 
@@ -77,7 +78,7 @@ struct Person {
     visitor: Option<VisitorId>,
     /// Rises with every change of the name, after it.
     version: AtomicU32,
-    rate: RateLimit,
+    bucket: Bucket,
     now: Mutex<Now>,
 }
 
@@ -107,7 +108,7 @@ pub struct Presence {
 impl People {
     /// Nobody yet. Everybody will be held to `limits`.
     pub fn new(limits: Limits) -> People {
-        People { inner: Arc::new(Inner { limits, known: Mutex::default() }) }
+        People { inner: Arc::new(Inner { limits, rate: Rate::new(limits), known: Mutex::default() }) }
     }
 
     /// What a client must keep to.
@@ -133,7 +134,7 @@ impl People {
             id,
             visitor: visitor.clone(),
             version: AtomicU32::new(0),
-            rate: RateLimit::new(self.inner.limits),
+            bucket: Bucket::default(),
             now: Mutex::new(Now { called: Called { name, named: false }, tabs: Vec::new() }),
         });
         if let Some(visitor) = visitor {
@@ -254,7 +255,7 @@ impl Presence {
 
     /// Counts one message against the person's limit, or tells how long to wait.
     pub fn spend_message(&self) -> Result<(), Duration> {
-        self.person.rate.spend()
+        self.people.inner.rate.spend(&self.person.bucket)
     }
 }
 
