@@ -104,7 +104,7 @@ fn name_of(who: &Presence, author: Option<&str>) -> Result<NickName, Refusal> {
 /// may send again what was not acknowledged.
 fn author_key(who: &Presence, name: &NickName) -> AuthorKey {
     let lasting = match who.visitor() {
-        Some(visitor) => format!("visitor {}", visitor.0),
+        Some(visitor) => format!("visitor {visitor}"),
         None => format!("name {}", Skeleton::of(name).as_str()),
     };
     AuthorKey { person: who.id().0, lasting: digest(&lasting) }

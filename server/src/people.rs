@@ -9,7 +9,8 @@ use rand::Rng;
 use rate::{Bucket, Rate};
 pub(crate) use skeleton::Skeleton;
 use std::{
-    collections::HashMap,
+    collections::BTreeMap,
+    fmt,
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering},
@@ -24,9 +25,9 @@ const GUEST_LETTERS: &[u8] = b"23456789abcdefghjkmnpqrstvwxyz";
 /// How often a free guest name is looked for before it grows by a letter.
 const GUEST_TRIES: usize = 64;
 
-/// A browser, told by its cookie. Whoever knows it is that browser.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct VisitorId(pub Arc<str>);
+/// A browser, told by its cookie: 128 random bits. Whoever knows it is that browser. Bytes, because they ask for no alignment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct VisitorId([u8; 16]);
 
 /// A person while connected. Random, so that it means nobody else later: messages are kept with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -63,11 +64,12 @@ struct Inner {
     known: Mutex<Known>,
 }
 
+/// Trees, because they give their memory back piece by piece when a crowd leaves.
 #[derive(Default)]
 struct Known {
-    visitors: HashMap<VisitorId, Arc<Person>>,
+    visitors: BTreeMap<VisitorId, Arc<Person>>,
     /// Who is called what. Exactly one entry for each person connected.
-    names: HashMap<Skeleton, PersonId>,
+    names: BTreeMap<Skeleton, PersonId>,
     /// Connections that ever came: what tells the tabs of one person apart.
     arrivals: u64,
 }
@@ -105,6 +107,19 @@ pub struct Presence {
     arrival: u64,
 }
 
+impl From<u128> for VisitorId {
+    fn from(bits: u128) -> VisitorId {
+        VisitorId(bits.to_be_bytes())
+    }
+}
+
+/// As the cookie has it: 32 hexadecimal digits.
+impl fmt::Display for VisitorId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", u128::from_be_bytes(self.0))
+    }
+}
+
 impl People {
     /// Nobody yet. Everybody will be held to `limits`.
     pub fn new(limits: Limits) -> People {
@@ -119,7 +134,7 @@ impl People {
     /// A connection arrives: another tab of somebody who is here, or a guest.
     pub fn arrive(&self, visitor: Option<VisitorId>) -> Presence {
         let mut known = self.inner.known.lock();
-        let here = visitor.as_ref().and_then(|visitor| known.visitors.get(visitor).cloned());
+        let here = visitor.as_ref().and_then(|visitor| known.visitors.get(visitor)).cloned();
         let person = here.unwrap_or_else(|| self.guest(&mut known, visitor));
         known.arrivals += 1;
         person.open_tab(known.arrivals);
@@ -132,7 +147,7 @@ impl People {
         known.names.insert(Skeleton::of(&name), id);
         let person = Arc::new(Person {
             id,
-            visitor: visitor.clone(),
+            visitor,
             version: AtomicU32::new(0),
             bucket: Bucket::default(),
             now: Mutex::new(Now { called: Called { name, named: false }, tabs: Vec::new() }),
@@ -214,8 +229,8 @@ impl Presence {
     }
 
     /// The browser, where it told.
-    pub fn visitor(&self) -> Option<&VisitorId> {
-        self.person.visitor.as_ref()
+    pub fn visitor(&self) -> Option<VisitorId> {
+        self.person.visitor
     }
 
     /// What the person is called now.

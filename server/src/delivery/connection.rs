@@ -123,7 +123,7 @@ impl Connection {
     }
 
     fn new(chat: Chat, transport: Transport, arrival: &Arrival, end: CancellationToken) -> Connection {
-        let who = chat.people.arrive(arrival.visitor.clone());
+        let who = chat.people.arrive(arrival.visitor);
         let wake = Arc::<Notify>::default();
         who.listen(Waker::from(Arc::new(Bell(wake.clone()))));
         Connection {

@@ -4,15 +4,15 @@ use app::protocol::NickName;
 use unicode_security::confusable_detection::skeleton;
 
 /// The shape of a name, without case and with look-alike letters made equal (Unicode UTS #39, section 4).
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) struct Skeleton(String);
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Skeleton(Box<str>);
 
 impl Skeleton {
     pub(crate) fn of(name: &NickName) -> Skeleton {
         // Case is folded before and after: the look-alike of a small letter may be a capital one.
         let folded = name.as_str().to_lowercase();
         let shape: String = skeleton(&folded).collect::<String>().to_lowercase();
-        Skeleton(shape.chars().filter(|c| !is_joiner_or_space(*c)).collect())
+        Skeleton(shape.chars().filter(|c| !is_joiner_or_space(*c)).collect::<String>().into())
     }
 
     pub(crate) fn as_str(&self) -> &str {

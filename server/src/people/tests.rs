@@ -11,8 +11,8 @@ fn nick(name: &str) -> NickName {
     NickName::parse(name).expect("a good name")
 }
 
-fn browser(id: &str) -> Option<VisitorId> {
-    Some(VisitorId(id.into()))
+fn browser(id: u128) -> Option<VisitorId> {
+    Some(id.into())
 }
 
 #[test]
@@ -26,9 +26,14 @@ fn a_guest_has_a_name_of_their_own() {
 }
 
 #[test]
+fn a_browser_is_written_as_its_cookie_has_it() {
+    assert_eq!(VisitorId::from(0xabc).to_string(), "00000000000000000000000000000abc");
+}
+
+#[test]
 fn the_tabs_of_one_browser_are_one_person() {
     let people = people();
-    let (one, two) = (people.arrive(browser("b")), people.arrive(browser("b")));
+    let (one, two) = (people.arrive(browser(7)), people.arrive(browser(7)));
     one.take_name(nick("ada")).expect("free");
     assert_eq!(one.id(), two.id());
     assert_eq!(two.called(), Called { name: nick("ada"), named: true });
@@ -94,7 +99,7 @@ impl Wake for Bell {
 #[test]
 fn every_tab_that_listens_hears_of_a_change_of_name_once() {
     let people = people();
-    let (one, two) = (people.arrive(browser("b")), people.arrive(browser("b")));
+    let (one, two) = (people.arrive(browser(7)), people.arrive(browser(7)));
     let (first, second) = (Arc::new(Bell::default()), Arc::new(Bell::default()));
     one.listen(first.clone().into());
     two.listen(second.clone().into());
@@ -110,7 +115,7 @@ fn every_tab_that_listens_hears_of_a_change_of_name_once() {
 #[test]
 fn a_tab_has_one_waker_until_it_is_gone() {
     let people = people();
-    let (one, two) = (people.arrive(browser("b")), people.arrive(browser("b")));
+    let (one, two) = (people.arrive(browser(7)), people.arrive(browser(7)));
     let (old, new) = (Arc::new(Bell::default()), Arc::new(Bell::default()));
     one.listen(old.clone().into());
     one.listen(new.clone().into());
@@ -131,8 +136,8 @@ fn a_waker_may_ask_who_is_called_what() {
         }
     }
     let people = people();
-    let asks = Arc::new(Asks(people.arrive(browser("b")), Mutex::default()));
-    let other = people.arrive(browser("b"));
+    let asks = Arc::new(Asks(people.arrive(browser(7)), Mutex::default()));
+    let other = people.arrive(browser(7));
     other.listen(asks.clone().into());
     other.take_name(nick("ada")).expect("free");
     other.take_name(nick("bo")).expect("free");

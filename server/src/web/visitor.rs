@@ -21,7 +21,7 @@ const ID_LETTERS: usize = 32;
 pub(super) fn visitor(jar: &CookieJar) -> Option<VisitorId> {
     let id = jar.get(VISITOR)?.value();
     let is_ours = id.len() == ID_LETTERS && id.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-    is_ours.then(|| VisitorId(id.into()))
+    u128::from_str_radix(id, 16).ok().filter(|_| is_ours).map(VisitorId::from)
 }
 
 /// The name that this browser used last.
