@@ -1,16 +1,23 @@
 //! Who is in a room now: a snapshot that replaces the one before it.
+//!
+//! Coming and going is kept cheap, because crowds do it: nothing is written, and nobody is put in order who is not seen.
+//! That is done when somebody wants the list, once for all who read the same snapshot.
+
+mod front;
 
 use crate::people::PersonId;
 use app::protocol::{MAX_LISTED_USERS, NickName, RoomName, ServerFrame, User, UserList};
 use bytes::Bytes;
-use std::collections::{BTreeMap, HashMap};
+use front::{Front, Listed};
+use std::collections::BTreeMap;
 
 /// The people of one room, each once however many connections they have.
 #[derive(Debug, Default)]
 pub(super) struct Presence {
-    people: HashMap<PersonId, Here>,
-    /// The same people in the order in which they are listed.
-    listed: BTreeMap<ListKey, NickName>,
+    /// A tree, because it gives its memory back piece by piece when a crowd leaves.
+    people: BTreeMap<PersonId, Here>,
+    /// The first of them, by name.
+    front: Front,
     /// Rises with every change that a reader could see.
     generation: u64,
     /// The encoded list and the generation that it shows.
@@ -20,17 +27,7 @@ pub(super) struct Presence {
 #[derive(Debug)]
 struct Here {
     name: NickName,
-    connections: usize,
-}
-
-/// Alphabetical without regard to case; names that differ only in case, and the same name twice, stay apart.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct ListKey(String, PersonId);
-
-impl ListKey {
-    fn new(name: &NickName, person: PersonId) -> ListKey {
-        ListKey(name.as_str().to_lowercase(), person)
-    }
+    connections: u32,
 }
 
 impl Presence {
@@ -40,7 +37,8 @@ impl Presence {
             here.connections += 1;
             return self.rename(person, name);
         }
-        self.listed.insert(ListKey::new(&name, person), name.clone());
+        let everybody = self.front_is_everybody();
+        self.front.add(Listed { name: name.clone(), person }, everybody);
         self.people.insert(person, Here { name, connections: 1 });
         self.generation += 1;
     }
@@ -49,28 +47,34 @@ impl Presence {
     pub(super) fn leave(&mut self, person: PersonId) {
         let Some(here) = self.people.get_mut(&person) else { return };
         here.connections -= 1;
-        if here.connections == 0 {
-            self.listed.remove(&ListKey::new(&here.name, person));
-            self.people.remove(&person);
+        if here.connections == 0
+            && let Some(Here { name, .. }) = self.people.remove(&person)
+        {
+            self.front.remove(&Listed { name, person });
             self.generation += 1;
         }
     }
 
     /// A person is called something else now. Hearing the same name again changes nothing.
     pub(super) fn rename(&mut self, person: PersonId, name: NickName) {
+        let everybody = self.front_is_everybody();
         let Some(here) = self.people.get_mut(&person) else { return };
         if here.name == name {
             return;
         }
-        self.listed.remove(&ListKey::new(&here.name, person));
-        self.listed.insert(ListKey::new(&name, person), name.clone());
-        here.name = name;
+        let before = std::mem::replace(&mut here.name, name.clone());
+        self.front.remove(&Listed { name: before, person });
+        self.front.add(Listed { name, person }, everybody);
         self.generation += 1;
+    }
+
+    fn front_is_everybody(&self) -> bool {
+        self.front.len() == self.people.len()
     }
 
     /// How many people are here.
     pub(super) fn count(&self) -> usize {
-        self.listed.len()
+        self.people.len()
     }
 
     /// Which snapshot this is.
@@ -90,64 +94,23 @@ impl Presence {
         }
     }
 
-    /// The list itself: the first [`MAX_LISTED_USERS`], and the count where that is not all.
-    pub(super) fn list(&self, room: &RoomName) -> UserList {
-        let users = self.listed.values().take(MAX_LISTED_USERS).map(|name| User { name: name.clone() }).collect();
-        let count = Some(self.listed.len()).filter(|count| *count > MAX_LISTED_USERS);
+    /// The list itself: the first [`MAX_LISTED_USERS`] in alphabetical order, and the count where that is not all.
+    pub(super) fn list(&mut self, room: &RoomName) -> UserList {
+        if self.front.len() < MAX_LISTED_USERS && !self.front_is_everybody() {
+            let listed = |(person, here): (&PersonId, &Here)| Listed { name: here.name.clone(), person: *person };
+            self.front.fill(self.people.iter().map(listed));
+        }
+        let users = self.front.shown().map(|name| User { name: name.clone() }).collect();
+        let count = Some(self.people.len()).filter(|count| *count > MAX_LISTED_USERS);
         UserList { room: room.clone(), users, count }
+    }
+
+    /// Gives back what can be had again: the encoded list, and the place of those who left.
+    pub(super) fn rest(&mut self) {
+        self.encoded = None;
+        self.front.rest();
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn nick(name: &str) -> NickName {
-        NickName::parse(name).expect("a good name")
-    }
-
-    fn names(presence: &Presence) -> Vec<String> {
-        presence.list(&RoomName::default()).users.iter().map(|user| user.name.to_string()).collect()
-    }
-
-    #[test]
-    fn three_tabs_of_one_person_are_one_name_until_the_last_is_gone() {
-        let mut presence = Presence::default();
-        let ada = PersonId(1);
-        for _ in 0..3 {
-            presence.enter(ada, nick("ada"));
-        }
-        assert_eq!((names(&presence), presence.generation()), (vec!["ada".to_owned()], 1));
-        presence.leave(ada);
-        presence.leave(ada);
-        assert_eq!((names(&presence).len(), presence.generation()), (1, 1));
-        presence.leave(ada);
-        assert_eq!((names(&presence).len(), presence.generation()), (0, 2));
-    }
-
-    #[test]
-    fn the_list_is_alphabetical_and_follows_renames() {
-        let mut presence = Presence::default();
-        for (person, name) in [(1, "Zoe"), (2, "ada"), (3, "Bo")] {
-            presence.enter(PersonId(person), nick(name));
-        }
-        presence.rename(PersonId(2), nick("mia"));
-        presence.rename(PersonId(2), nick("mia"));
-        assert_eq!(names(&presence), ["Bo", "mia", "Zoe"]);
-        assert_eq!(presence.generation(), 4);
-    }
-
-    #[test]
-    fn above_200_people_the_list_is_cut_and_counted() {
-        let mut presence = Presence::default();
-        for person in 0..200 {
-            presence.enter(PersonId(person), nick(&format!("p{person:03}")));
-        }
-        let list = presence.list(&RoomName::default());
-        assert_eq!((list.users.len(), list.count), (200, None));
-        presence.enter(PersonId(200), nick("p200"));
-        let list = presence.list(&RoomName::default());
-        assert_eq!((list.users.len(), list.count), (200, Some(201)));
-        assert_eq!(list.users[199].name.as_str(), "p199");
-    }
-}
+mod tests;
