@@ -78,13 +78,14 @@ impl Room {
         }
     }
 
-    /// Gives back the memory of a room in which nothing was said since the last time. What is asked for again comes
-    /// from the store.
+    /// Gives back the memory of a room in which nothing was said since the last time, and the list of who is here. What
+    /// is asked for again comes from the store, and is encoded again.
     pub(super) fn rest(&self) {
         let head = self.head();
         if self.rested_at.swap(head.0, Ordering::Relaxed) == head.0 {
             self.change(Recent::forget);
         }
+        self.presence.lock().rest();
     }
 
     fn change(&self, change: impl FnOnce(&mut Recent)) {
