@@ -6,6 +6,8 @@
 
 pub mod chat;
 pub mod config;
+#[cfg(test)]
+mod counted;
 mod delivery;
 pub mod journal;
 pub mod people;

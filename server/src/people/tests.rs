@@ -1,6 +1,7 @@
 //! Names: unique among the people connected, one person however many tabs.
 
 use super::*;
+use crate::counted::held;
 use std::task::Wake;
 
 fn people() -> People {
@@ -155,4 +156,24 @@ async fn messages_beyond_the_burst_wait_their_turn() {
     assert!(wait <= Duration::from_millis(500), "{wait:?}");
     tokio::time::advance(wait).await;
     person.spend_message().expect("after the wait");
+}
+
+#[test]
+fn a_crowd_costs_little_memory_and_none_when_it_is_gone() {
+    const CROWD: usize = 9_000;
+    let come = |people: &People, number: usize| {
+        let tab = people.arrive(browser(rand::random()));
+        tab.listen(Waker::noop().clone());
+        tab.take_name(nick(&format!("person {number}"))).expect("free");
+        tab
+    };
+    let (people, mut crowd) = (people(), Vec::with_capacity(CROWD));
+    // What is made once is made by the first.
+    drop(come(&people, 0));
+    let before = held();
+    crowd.extend((0..CROWD).map(|number| come(&people, number)));
+    let each = (held() - before) / CROWD.cast_signed();
+    assert!(each <= 280, "{each} bytes for each person");
+    crowd.clear();
+    assert_eq!(held(), before);
 }

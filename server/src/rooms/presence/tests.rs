@@ -1,6 +1,7 @@
 //! The list of who is here, held against the plainest one.
 
 use super::*;
+use crate::counted::held;
 use proptest::prelude::*;
 use std::collections::HashMap;
 
@@ -180,4 +181,28 @@ fn a_room_that_rests_holds_no_frame_and_encodes_it_again() {
     presence.rest();
     assert!(before.is_unique(), "nobody else holds it");
     assert_eq!(presence.frame(&RoomName::default()), before);
+}
+
+#[test]
+fn a_crowd_costs_a_room_little_memory_and_none_when_it_is_gone() {
+    const CROWD: usize = 9_000;
+    let crowd: Vec<_> =
+        (0..CROWD).map(|number| (PersonId(rand::random()), nick(&format!("person {number}")))).collect();
+    let mut presence = Presence::default();
+    // A tree that was used once keeps one node.
+    presence.enter(PersonId(0), nick("ada"));
+    presence.leave(PersonId(0));
+    presence.rest();
+    let before = held();
+    for (person, name) in &crowd {
+        presence.enter(*person, name.clone());
+    }
+    let each = (held() - before) / CROWD.cast_signed();
+    assert!(each <= 64, "{each} bytes for each person in the room");
+    drop(presence.frame(&RoomName::default()));
+    for (person, _) in &crowd {
+        presence.leave(*person);
+    }
+    presence.rest();
+    assert_eq!(held(), before);
 }
