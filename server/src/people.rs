@@ -143,8 +143,8 @@ impl People {
 
     fn guest(&self, known: &mut Known, visitor: Option<VisitorId>) -> Arc<Person> {
         let id = PersonId(rand::random());
-        let name = known.free_guest_name();
-        known.names.insert(Skeleton::of(&name), id);
+        let (skeleton, name) = known.free_guest_name();
+        known.names.insert(skeleton, id);
         let person = Arc::new(Person {
             id,
             visitor,
@@ -160,15 +160,16 @@ impl People {
 }
 
 impl Known {
-    fn free_guest_name(&self) -> NickName {
+    fn free_guest_name(&self) -> (Skeleton, NickName) {
         (0..)
             .map(|attempt| guest_name(4 + attempt / GUEST_TRIES))
-            .find(|name| !self.names.contains_key(&Skeleton::of(name)))
+            .map(|name| (Skeleton::of(&name), name))
+            .find(|(skeleton, _)| !self.names.contains_key(skeleton))
             .expect("a longer name is always free")
     }
 
-    fn is_free_for(&self, person: PersonId, name: &NickName) -> bool {
-        self.names.get(&Skeleton::of(name)).is_none_or(|owner| *owner == person)
+    fn is_free_for(&self, person: PersonId, skeleton: &Skeleton) -> bool {
+        self.names.get(skeleton).is_none_or(|owner| *owner == person)
     }
 
     /// `anna2`, `anna3` … the first that nobody has.
@@ -176,7 +177,7 @@ impl Known {
         let stem: String = wanted.as_str().chars().take(NickName::MAX_CHARS - 2).collect();
         (2..100)
             .filter_map(|number| NickName::parse(&format!("{stem}{number}")).ok())
-            .find(|name| self.is_free_for(person, name))
+            .find(|name| self.is_free_for(person, &Skeleton::of(name)))
     }
 }
 
@@ -258,13 +259,14 @@ impl Presence {
     }
 
     fn take_free_name(&self, name: NickName) -> Result<Vec<Waker>, NameTaken> {
+        let skeleton = Skeleton::of(&name);
         let mut known = self.people.inner.known.lock();
-        if !known.is_free_for(self.id(), &name) {
+        if !known.is_free_for(self.id(), &skeleton) {
             let suggestion = known.suggestion(self.id(), &name);
             return Err(NameTaken { wanted: name, suggestion });
         }
         known.names.remove(&self.person.skeleton());
-        known.names.insert(Skeleton::of(&name), self.id());
+        known.names.insert(skeleton, self.id());
         Ok(self.person.become_called(Called { name, named: true }))
     }
 
