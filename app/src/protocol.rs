@@ -431,7 +431,8 @@ pub enum ErrorCode {
     BadText,
     /// The text is longer than `Limits.TextBytes`.
     TooLong,
-    /// More messages than `Limits` allows; try again after `RetryAfterMs`.
+    /// More messages than `Limits` allows, or more frames or bytes than a connection may send; try again after
+    /// `RetryAfterMs`.
     TooFast,
     /// The server has more to write than it may queue; try again after `RetryAfterMs`.
     Busy,

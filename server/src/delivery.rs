@@ -4,8 +4,10 @@ mod admission;
 mod connection;
 mod ending;
 mod heartbeat;
+mod pace;
 mod transport;
 
 pub(crate) use admission::Admission;
 pub(crate) use connection::{Arrival, Connection};
+pub(crate) use pace::Pace;
 pub(crate) use transport::Transport;

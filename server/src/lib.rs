@@ -64,7 +64,7 @@ impl Server {
         workers.spawn(rooms.clone().sweep(idle.clone()));
 
         let chat = Chat::new(People::new(config.limits()), rooms, store, journal);
-        let site = Site::new(chat, config.origins.clone(), connections.clone(), stopping.clone());
+        let site = Site::new(chat, config, connections.clone(), stopping.clone());
         Ok(Server { router: web::router(site), connections, workers, stopping, idle })
     }
 

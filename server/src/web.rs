@@ -11,7 +11,11 @@ mod problem;
 mod socket;
 mod visitor;
 
-use crate::{chat::Chat, delivery::Admission};
+use crate::{
+    chat::Chat,
+    config::Serve,
+    delivery::{Admission, Pace},
+};
 use axum::{Router, middleware, routing::get};
 pub(crate) use connection::serve_connection;
 use std::sync::Arc;
@@ -25,14 +29,17 @@ pub struct Site {
     /// Who may open sockets; empty means the host that the request names.
     origins: Arc<[String]>,
     admission: Admission,
+    /// How fast every socket may send.
+    pace: Pace,
     connections: TaskTracker,
     stopping: CancellationToken,
 }
 
 impl Site {
     /// The site over `chat`. Its sockets are counted in `connections` and end when `stopping` is cancelled.
-    pub fn new(chat: Chat, origins: Vec<String>, connections: TaskTracker, stopping: CancellationToken) -> Site {
-        Site { chat, origins: origins.into(), admission: Admission::new(), connections, stopping }
+    pub fn new(chat: Chat, config: &Serve, connections: TaskTracker, stopping: CancellationToken) -> Site {
+        let (origins, pace) = (config.origins.clone().into(), Pace::new(config.pace()));
+        Site { chat, origins, admission: Admission::new(), pace, connections, stopping }
     }
 }
 

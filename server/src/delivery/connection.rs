@@ -4,6 +4,7 @@ use super::{
     admission::Admitted,
     ending::Ending,
     heartbeat::{Beat, Heartbeat},
+    pace::Pace,
     transport::{Incoming, Transport},
 };
 use crate::{
@@ -71,6 +72,7 @@ pub(crate) struct Connection {
     answers: Vec<Bytes>,
     in_flight: FuturesUnordered<BoxFuture<'static, Answer>>,
     heartbeat: Heartbeat,
+    pace: Pace,
     bad_frames: u32,
     tally: Tally,
     end: CancellationToken,
@@ -107,9 +109,10 @@ impl Connection {
         transport: Transport,
         arrival: Arrival,
         admitted: Admitted,
+        pace: Pace,
         end: CancellationToken,
     ) {
-        let mut connection = Connection::new(chat, transport, &arrival, end);
+        let mut connection = Connection::new(chat, transport, &arrival, pace, end);
         // What happens once is boxed: a connection that waits is to keep no room for it.
         let mut ending = Box::pin(connection.arrive(arrival)).await;
         // In its room, it reads on at its own pace and makes place at the door.
@@ -122,7 +125,7 @@ impl Connection {
         }
     }
 
-    fn new(chat: Chat, transport: Transport, arrival: &Arrival, end: CancellationToken) -> Connection {
+    fn new(chat: Chat, transport: Transport, arrival: &Arrival, pace: Pace, end: CancellationToken) -> Connection {
         let who = chat.people.arrive(arrival.visitor);
         let wake = Arc::<Notify>::default();
         who.listen(Waker::from(Arc::new(Bell(wake.clone()))));
@@ -139,6 +142,7 @@ impl Connection {
             answers: Vec::new(),
             in_flight: FuturesUnordered::new(),
             heartbeat: Heartbeat::new(),
+            pace,
             bad_frames: 0,
             tally: Tally { since: Instant::now(), heard: 0, said: 0 },
             end,
@@ -288,7 +292,13 @@ impl Connection {
             Incoming::Beat => ControlFlow::Continue(()),
             Incoming::Text(text) => {
                 self.tally.heard += 1;
-                self.hear_frame(&text).await
+                match self.pace.spend(text.len(), Instant::now()) {
+                    Ok(()) => self.hear_frame(&text).await,
+                    Err(retry_in) => {
+                        self.answer_too_fast(&text, retry_in);
+                        ControlFlow::Continue(())
+                    }
+                }
             }
         }
     }
@@ -311,6 +321,18 @@ impl Connection {
                 ControlFlow::Break(Ending::Misuse)
             }
         }
+    }
+
+    /// Refuses a frame unheard, and names what it was about, so that its sender can send it again.
+    fn answer_too_fast(&mut self, text: &str, retry_in: Duration) {
+        let (id, room) = match ClientFrame::parse(text) {
+            Ok(ClientFrame::Chat { id, room, .. }) => (id, room),
+            Ok(ClientFrame::Join { room, .. }) => (None, Some(room)),
+            Ok(ClientFrame::Leave { room }) => (None, room),
+            Ok(ClientFrame::Nick { .. } | ClientFrame::Ping) => (None, None),
+            Err(error) => (error.id, None),
+        };
+        self.answer_error(Box::new(ErrorFrame { id, room, ..*Refusal::TooFast { retry_in }.into_frame() }));
     }
 
     async fn obey(&mut self, frame: ClientFrame) {

@@ -37,10 +37,10 @@ pub(super) async fn open(
         Err(problem) => return problem.into_response(),
     };
     let Ok(admitted) = site.admission.admit().await else { return Problem::crowded().into_response() };
-    let Site { chat, connections, stopping, .. } = site;
+    let Site { chat, pace, connections, stopping, .. } = site;
     connections.spawn(async move {
         if let Some(transport) = promise.open().await {
-            Connection::serve(chat, transport, arrival, admitted, stopping).await;
+            Connection::serve(chat, transport, arrival, admitted, pace, stopping).await;
         }
     });
     answer

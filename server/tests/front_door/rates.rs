@@ -1,7 +1,7 @@
 //! Nobody speaks faster than the limits say, and whoever does is told when to try again.
 
-use crate::support::{TestClient, TestServer, fresh_id, room, say, visitor};
-use app::protocol::{ErrorCode, Seq};
+use crate::support::{TestClient, TestServer, fresh_id, room, say, unhurried, visitor};
+use app::protocol::{ErrorCode, ErrorFrame, Seq, ServerFrame};
 use server::config::Serve;
 use std::time::Duration;
 
@@ -83,4 +83,67 @@ async fn rooms_and_names_are_not_taken_faster_than_messages_are_sent() {
     assert_eq!(client.error().await.code, ErrorCode::TooFast);
     client.nick("ada").await;
     assert_eq!(client.error().await.code, ErrorCode::TooFast);
+}
+
+/// A server whose people may say whatever they like, in three frames at once and then two a second.
+fn few_frames() -> TestServer {
+    TestServer::in_memory(&Serve { frames_per_second: Some(2), frame_burst: Some(3), ..unhurried() })
+}
+
+fn wait_of(error: &ErrorFrame) -> Duration {
+    assert_eq!(error.code, ErrorCode::TooFast, "{error:?}");
+    Duration::from_millis(error.retry_after_ms.expect("when to try again"))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_sends_more_frames_than_it_may_is_told_and_not_obeyed() {
+    let server = few_frames();
+    let mut client = server.enter("x").await;
+    client.is_alive().await;
+    client.is_alive().await;
+    client.join(&room("y"), None, None).await;
+    client.status().await;
+    let id = client.say_in(&room("y"), "one too many").await;
+    let error = client.error().await;
+    assert_eq!((error.id, error.room.clone()), (Some(id), Some(room("y"))), "what was refused is named");
+    let wait = wait_of(&error);
+    assert!(wait > Duration::ZERO && wait <= Duration::from_millis(500), "{wait:?}");
+    for frame in [r#"{"Type":"Ping"}"#, r#"{"Type":"Leave","Room":"y"}"#, "{"] {
+        client.send_raw(frame).await;
+        assert!(wait_of(&client.error().await) <= wait, "what is refused does not lengthen the wait");
+    }
+    tokio::time::advance(wait).await;
+    let id = client.say_in(&room("y"), "in time").await;
+    assert_eq!(client.ack(id).await.seq, Seq(1), "it is still in the room, and what was refused is not there");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_pace_of_one_connection_is_no_business_of_the_persons_other_tab() {
+    let server = few_frames();
+    let (mut one, mut two) = (server.tab("room=x", &visitor(1)).await, server.tab("room=x", &visitor(1)).await);
+    for _ in 0..3 {
+        one.is_alive().await;
+    }
+    one.send_raw(r#"{"Type":"Ping"}"#).await;
+    wait_of(&one.error().await);
+    two.is_alive().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn long_frames_use_up_the_bytes_and_short_ones_still_pass() {
+    let config = Serve { bytes_per_second: Some(10_000), byte_burst: Some(65_536), ..unhurried() };
+    let server = TestServer::in_memory(&config);
+    let mut client = server.enter("x").await;
+    let long = format!(r#"{{"Type":"Ping","Filler":"{}"}}"#, "x".repeat(20_000));
+    for _ in 0..3 {
+        client.send_raw(&long).await;
+        assert!(matches!(client.next().await, ServerFrame::Pong(_)));
+    }
+    client.send_raw(&long).await;
+    let wait = wait_of(&client.error().await);
+    assert!(wait > Duration::from_secs(1) && wait < Duration::from_secs(2), "{wait:?}");
+    client.is_alive().await;
+    tokio::time::advance(wait + Duration::from_millis(50)).await;
+    client.send_raw(&long).await;
+    client.find("a Pong", |frame| matches!(frame, ServerFrame::Pong(_)).then_some(())).await;
 }
