@@ -446,6 +446,8 @@ pub enum ErrorCode {
     NoSuchRoom,
     /// The socket is in [`MAX_ROOMS_PER_SOCKET`] rooms already, or the server holds no more rooms.
     TooManyRooms,
+    /// As many connections are in that room as it holds; try again after `RetryAfterMs`.
+    RoomFull,
     /// A code of a later version.
     #[serde(other, skip_serializing)]
     Unknown,

@@ -43,6 +43,9 @@ pub enum NotEntered {
     /// As many rooms are open as this server holds.
     #[error("this server holds no more rooms")]
     TooManyRooms,
+    /// As many connections are in the room as it holds.
+    #[error("the room is full")]
+    RoomFull,
     /// Where the room stands could not be read.
     #[error(transparent)]
     Unreadable(#[from] Unreadable),
@@ -62,6 +65,8 @@ struct Inner {
     changed: Mutex<HashSet<RoomName>>,
     announce: Notify,
     next_key: AtomicU64,
+    /// Connections that may be in one room.
+    seats: usize,
 }
 
 impl std::fmt::Debug for Rooms {
@@ -85,8 +90,20 @@ impl Rooms {
             changed: Mutex::default(),
             announce: Notify::new(),
             next_key: AtomicU64::new(0),
+            seats: usize::MAX,
         };
         Rooms { inner: Arc::new(inner) }
+    }
+
+    /// The same, with so many connections in each room at most. Called before anybody else has them.
+    pub fn with_seats(mut self, seats: usize) -> Rooms {
+        Arc::get_mut(&mut self.inner).expect("nobody else has them").seats = seats;
+        self
+    }
+
+    /// Whether as many connections are in a room as it holds.
+    pub fn is_full(&self, name: &RoomName) -> bool {
+        self.find(name).is_some_and(|room| room.listeners() >= self.inner.seats)
     }
 
     /// The life of the log that all rooms are in.
@@ -109,7 +126,10 @@ impl Rooms {
         }
         let key = self.inner.next_key.fetch_add(1, Ordering::Relaxed);
         let kept = self.kept(&room, from).await?;
-        Ok(Subscription::new(self.clone(), room, key, person, from, kept, wake))
+        if !room.listen(key, wake, self.inner.seats) {
+            return Err(NotEntered::RoomFull);
+        }
+        Ok(Subscription::new(self.clone(), room, key, person, from, kept))
     }
 
     fn registered(&self, name: &RoomName) -> Result<Arc<Room>, NotEntered> {

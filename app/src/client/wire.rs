@@ -209,6 +209,7 @@ fn error(json: &impl Json) -> Option<ErrorFrame> {
         "NotAllowed" => ErrorCode::NotAllowed,
         "NoSuchRoom" => ErrorCode::NoSuchRoom,
         "TooManyRooms" => ErrorCode::TooManyRooms,
+        "RoomFull" => ErrorCode::RoomFull,
         _ => ErrorCode::Unknown,
     };
     Some(ErrorFrame {

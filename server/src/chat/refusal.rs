@@ -11,6 +11,9 @@ use std::time::Duration;
 /// When to come back while the writer has more than enough to do.
 const BUSY_RETRY: Duration = Duration::from_secs(1);
 
+/// When to come back to a room that is full.
+const FULL_RETRY: Duration = Duration::from_secs(10);
+
 /// Why something was not done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refusal {
@@ -37,6 +40,8 @@ pub enum Refusal {
     WhichRoom,
     /// This socket, or this server, holds no more rooms.
     TooManyRooms,
+    /// As many people are in the room as it holds.
+    RoomFull,
 }
 
 impl From<NotKept> for Refusal {
@@ -65,6 +70,7 @@ impl From<NotEntered> for Refusal {
     fn from(reason: NotEntered) -> Refusal {
         match reason {
             NotEntered::TooManyRooms => Refusal::TooManyRooms,
+            NotEntered::RoomFull => Refusal::RoomFull,
             NotEntered::Unreadable(_) => Refusal::Unreadable,
         }
     }
@@ -90,6 +96,7 @@ impl Refusal {
             Refusal::TooManyRooms => {
                 ErrorFrame::new(ErrorCode::TooManyRooms, "These are as many rooms as can be open. Leave one first.")
             }
+            Refusal::RoomFull => later(ErrorCode::RoomFull, "This room is full.", FULL_RETRY),
         }
     }
 }

@@ -98,8 +98,18 @@ impl Room {
         self.recent.read().after(cursor, max_frames, max_bytes)
     }
 
-    pub(super) fn listen(&self, key: u64, wake: Arc<Notify>) {
-        self.listeners.lock().insert(key, wake);
+    /// Lets a connection hear what happens here, unless so many do already. Answers whether it does.
+    pub(super) fn listen(&self, key: u64, wake: Arc<Notify>, seats: usize) -> bool {
+        let mut listeners = self.listeners.lock();
+        let has_place = listeners.len() < seats;
+        if has_place {
+            listeners.insert(key, wake);
+        }
+        has_place
+    }
+
+    pub(super) fn listeners(&self) -> usize {
+        self.listeners.lock().len()
     }
 
     pub(super) fn stop_listening(&self, key: u64) {

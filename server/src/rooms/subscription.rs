@@ -5,7 +5,7 @@ use crate::{people::PersonId, store::Unreadable};
 use app::protocol::{Epoch, Gap, MAX_LISTED_USERS, NickName, RoomName, Seq, ServerFrame};
 use bytes::Bytes;
 use std::{sync::Arc, time::Duration};
-use tokio::{sync::Notify, time::Instant};
+use tokio::time::Instant;
 
 /// Frames that one read gives, at most.
 pub(crate) const MAX_READ_FRAMES: usize = 64;
@@ -51,6 +51,7 @@ pub struct From {
 }
 
 impl Subscription {
+    /// The place of a connection that [listens](Room::listen) already, under this key.
     pub(super) fn new(
         rooms: Rooms,
         room: Arc<Room>,
@@ -58,9 +59,7 @@ impl Subscription {
         person: (PersonId, NickName),
         from: &From,
         kept: Seq,
-        wake: Arc<Notify>,
     ) -> Self {
-        room.listen(key, wake);
         room.presence.lock().enter(person.0, person.1);
         rooms.people_changed(&room.name);
         let (began, cursor) = start(&rooms, &room, from, kept);

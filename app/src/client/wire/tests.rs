@@ -101,6 +101,7 @@ fn a_code() -> impl Strategy<Value = ErrorCode> {
         ErrorCode::NotAllowed,
         ErrorCode::NoSuchRoom,
         ErrorCode::TooManyRooms,
+        ErrorCode::RoomFull,
     ];
     proptest::sample::select(codes.to_vec())
 }
