@@ -5,9 +5,10 @@ mod connection;
 mod ending;
 mod heartbeat;
 mod pace;
+mod seats;
 mod transport;
 
 pub(crate) use admission::Admission;
 pub(crate) use connection::{Arrival, Connection};
-pub(crate) use pace::Pace;
+pub(crate) use seats::{Household, NoSeat, Seats};
 pub(crate) use transport::Transport;

@@ -1,26 +1,20 @@
 //! Reads the configuration, then serves until a signal and drains, or looks after the log.
 
 use anyhow::{Context, Error, Result, bail};
-use axum::serve::ListenerExt;
+use axum::serve::Listener;
 use clap::Parser;
 use server::{
-    Server,
+    Entrance, Server,
     config::{Cli, Command, Serve},
+    files,
     store::{self, Report},
 };
 use std::{
     io::{self, IsTerminal, Write},
     process::ExitCode,
 };
-use tokio::{
-    net::{TcpListener, TcpSocket},
-    signal::unix::{SignalKind, signal},
-};
+use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
-
-/// Connections that may wait to be accepted; the kernel's own bound (`net.core.somaxconn`) holds below it. With the
-/// usual 128, everybody who comes back at once after a restart would wait for TCP's retry of 1 s, then 3 s.
-const BACKLOG: u32 = 4_096;
 
 fn main() -> ExitCode {
     let done = match Cli::parse().into_command() {
@@ -51,6 +45,7 @@ fn tell(report: &Report) -> ExitCode {
 
 fn run(config: &Serve) -> Result<()> {
     start_logging(config)?;
+    files::raise_limit();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("start the runtime")?;
     runtime.block_on(serve(config))
 }
@@ -69,14 +64,10 @@ fn start_logging(config: &Serve) -> Result<()> {
 }
 
 async fn serve(config: &Serve) -> Result<()> {
-    let listener = listen(&config.listen).await.with_context(|| {
+    let listener = Entrance::bind(&config.listen).await.with_context(|| {
         format!("cannot listen on {}; choose another address with --listen or TAPROOM_LISTEN", config.listen)
     })?;
     let address = listener.local_addr().context("ask for the address")?;
-    // Small frames must not wait for the acknowledgement of those before them.
-    let listener = listener.tap_io(|socket| {
-        let _ = socket.set_nodelay(true);
-    });
 
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let server = Server::open(config)?;
@@ -94,20 +85,6 @@ async fn serve(config: &Serve) -> Result<()> {
         Ok(()) => Ok(()),
         Err(_) => bail!("not everybody was gone after {} s", config.stop_seconds),
     }
-}
-
-/// Listens on the first address that can be had, as [`TcpListener::bind`] does, but with a longer queue.
-async fn listen(address: &str) -> io::Result<TcpListener> {
-    let mut refused = io::Error::new(io::ErrorKind::InvalidInput, "the name has no address");
-    for address in tokio::net::lookup_host(address).await? {
-        let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-        socket.set_reuseaddr(true)?;
-        match socket.bind(address).and_then(|()| socket.listen(BACKLOG)) {
-            Ok(listener) => return Ok(listener),
-            Err(error) => refused = error,
-        }
-    }
-    Err(refused)
 }
 
 /// One line for people and for programs that started this one. A closed standard output is no reason to stop.

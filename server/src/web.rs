@@ -1,10 +1,13 @@
 //! The router: the only place that lists URLs.
 
 mod assets;
+mod caller;
 mod connection;
+mod entrance;
 mod headers;
 mod health;
 mod history;
+mod lobby;
 mod origin;
 mod pages;
 mod problem;
@@ -14,10 +17,15 @@ mod visitor;
 use crate::{
     chat::Chat,
     config::Serve,
-    delivery::{Admission, Pace},
+    delivery::{Admission, Seats},
+    files::Places,
 };
 use axum::{Router, middleware, routing::get};
+pub use caller::Peer;
 pub(crate) use connection::serve_connection;
+pub use entrance::Entrance;
+use ipnet::IpNet;
+pub(crate) use lobby::Lobby;
 use std::sync::Arc;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower_http::{catch_panic::CatchPanicLayer, compression::CompressionLayer};
@@ -29,17 +37,25 @@ pub struct Site {
     /// Who may open sockets; empty means the host that the request names.
     origins: Arc<[String]>,
     admission: Admission,
-    /// How fast every socket may send.
-    pace: Pace,
+    seats: Seats,
+    /// Whose `X-Forwarded-For` is believed.
+    proxies: Arc<[IpNet]>,
     connections: TaskTracker,
     stopping: CancellationToken,
 }
 
 impl Site {
     /// The site over `chat`. Its sockets are counted in `connections` and end when `stopping` is cancelled.
-    pub fn new(chat: Chat, config: &Serve, connections: TaskTracker, stopping: CancellationToken) -> Site {
-        let (origins, pace) = (config.origins.clone().into(), Pace::new(config.pace()));
-        Site { chat, origins, admission: Admission::new(), pace, connections, stopping }
+    pub(crate) fn new(
+        chat: Chat,
+        config: &Serve,
+        places: Places,
+        connections: TaskTracker,
+        stopping: CancellationToken,
+    ) -> Site {
+        let seats = Seats::new(config, places);
+        let (origins, proxies) = (config.origins.clone().into(), config.trusted_proxies.clone().into());
+        Site { chat, origins, admission: Admission::new(), seats, proxies, connections, stopping }
     }
 }
 

@@ -4,7 +4,7 @@ use super::{
     admission::Admitted,
     ending::Ending,
     heartbeat::{Beat, Heartbeat},
-    pace::Pace,
+    seats::Seat,
     transport::{Incoming, Transport},
 };
 use crate::{
@@ -72,7 +72,7 @@ pub(crate) struct Connection {
     answers: Vec<Bytes>,
     in_flight: FuturesUnordered<BoxFuture<'static, Answer>>,
     heartbeat: Heartbeat,
-    pace: Pace,
+    seat: Seat,
     bad_frames: u32,
     tally: Tally,
     end: CancellationToken,
@@ -108,11 +108,11 @@ impl Connection {
         chat: Chat,
         transport: Transport,
         arrival: Arrival,
+        seat: Seat,
         admitted: Admitted,
-        pace: Pace,
         end: CancellationToken,
     ) {
-        let mut connection = Connection::new(chat, transport, &arrival, pace, end);
+        let mut connection = Connection::new(chat, transport, &arrival, seat, end);
         // What happens once is boxed: a connection that waits is to keep no room for it.
         let mut ending = Box::pin(connection.arrive(arrival)).await;
         // In its room, it reads on at its own pace and makes place at the door.
@@ -125,7 +125,7 @@ impl Connection {
         }
     }
 
-    fn new(chat: Chat, transport: Transport, arrival: &Arrival, pace: Pace, end: CancellationToken) -> Connection {
+    fn new(chat: Chat, transport: Transport, arrival: &Arrival, seat: Seat, end: CancellationToken) -> Connection {
         let who = chat.people.arrive(arrival.visitor);
         let wake = Arc::<Notify>::default();
         who.listen(Waker::from(Arc::new(Bell(wake.clone()))));
@@ -142,7 +142,7 @@ impl Connection {
             answers: Vec::new(),
             in_flight: FuturesUnordered::new(),
             heartbeat: Heartbeat::new(),
-            pace,
+            seat,
             bad_frames: 0,
             tally: Tally { since: Instant::now(), heard: 0, said: 0 },
             end,
@@ -292,7 +292,7 @@ impl Connection {
             Incoming::Beat => ControlFlow::Continue(()),
             Incoming::Text(text) => {
                 self.tally.heard += 1;
-                match self.pace.spend(text.len(), Instant::now()) {
+                match self.seat.pace.spend(text.len(), Instant::now()) {
                     Ok(()) => self.hear_frame(&text).await,
                     Err(retry_in) => {
                         self.answer_too_fast(&text, retry_in);

@@ -1,12 +1,13 @@
 //! The door to the WebSocket: who asks, and where they want to go.
 
-use super::{Site, assets, origin, problem::Problem, visitor};
+use super::{Site, assets, caller::Caller, origin, problem::Problem, visitor};
 use crate::{
     delivery::{Arrival, Connection, Transport},
     rooms::From,
 };
 use app::protocol::{Epoch, NickName, RoomName, Seq};
 use axum::{
+    Extension,
     extract::{Query, Request, State, rejection::QueryRejection},
     response::{IntoResponse, Response},
 };
@@ -25,6 +26,7 @@ pub(super) struct Parameters {
 /// Opens a socket.
 pub(super) async fn open(
     State(site): State<Site>,
+    Extension(caller): Extension<Caller>,
     parameters: Result<Query<Parameters>, QueryRejection>,
     mut request: Request,
 ) -> Response {
@@ -36,11 +38,20 @@ pub(super) async fn open(
         Ok(arrival) => arrival,
         Err(problem) => return problem.into_response(),
     };
+    let seat = match site.seats.take(caller.household(request.headers(), &site.proxies)) {
+        Ok(seat) => seat,
+        Err(none) => return Problem::from(none).into_response(),
+    };
+    if site.chat.rooms.is_full(&arrival.room) {
+        return Problem::room_full().into_response();
+    }
+    // From here on the seat counts the connection, also while it waits at the door.
+    caller.visit.leave();
     let Ok(admitted) = site.admission.admit().await else { return Problem::crowded().into_response() };
-    let Site { chat, pace, connections, stopping, .. } = site;
+    let Site { chat, connections, stopping, .. } = site;
     connections.spawn(async move {
         if let Some(transport) = promise.open().await {
-            Connection::serve(chat, transport, arrival, admitted, pace, stopping).await;
+            Connection::serve(chat, transport, arrival, seat, admitted, stopping).await;
         }
     });
     answer

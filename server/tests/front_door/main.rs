@@ -1,7 +1,9 @@
 //! The server's promises, each kept in a file of its own, through the front door: a real listener, real sockets.
 
 mod bad_input;
+mod full;
 mod half_open;
+mod limits;
 mod names;
 mod origin;
 mod presence;

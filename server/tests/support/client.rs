@@ -8,7 +8,7 @@ use futures::{SinkExt, StreamExt, future::join};
 use std::{collections::HashSet, time::Duration};
 use tokio_tungstenite::{
     WebSocketStream, client_async,
-    tungstenite::{Message, client::IntoClientRequest},
+    tungstenite::{Error, Message, client::IntoClientRequest},
 };
 
 /// Frames that are quoted when the one that was waited for did not come.
@@ -43,6 +43,16 @@ impl TestClient {
         }
         let (socket, _) = in_time("the upgrade", patience, client_async(request, wire)).await.expect("the upgrade");
         TestClient { socket, patience }
+    }
+
+    /// Asks for a socket without headers; answers the status where it is refused.
+    pub(crate) async fn try_open(wire: Wire, host: &str, query: &str, patience: Duration) -> Result<TestClient, u16> {
+        let request = format!("ws://{host}/ws?{query}");
+        match in_time("the upgrade", patience, client_async(request, wire)).await {
+            Ok((socket, _)) => Ok(TestClient { socket, patience }),
+            Err(Error::Http(answer)) => Err(answer.status().as_u16()),
+            Err(error) => panic!("the upgrade: {error}"),
+        }
     }
 
     // Saying

@@ -1,7 +1,8 @@
 //! A listener in memory: no kernel, so that paused time can run on while everybody waits.
 
 use axum::serve::Listener;
-use std::io;
+use server::Peer;
+use std::{io, net::IpAddr};
 use tokio::{
     io::DuplexStream,
     sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
@@ -20,6 +21,15 @@ pub(crate) struct Dialer {
     calls: UnboundedSender<DuplexStream>,
 }
 
+/// Where a pipe comes from.
+pub(crate) struct NoAddress;
+
+impl Peer for NoAddress {
+    fn address(&self) -> Option<IpAddr> {
+        None
+    }
+}
+
 /// A listener, and the way to it.
 pub(crate) fn in_memory() -> (Dialer, InMemoryListener) {
     let (calls, callers) = unbounded_channel();
@@ -36,16 +46,16 @@ impl Dialer {
 
 impl Listener for InMemoryListener {
     type Io = DuplexStream;
-    type Addr = &'static str;
+    type Addr = NoAddress;
 
-    async fn accept(&mut self) -> (DuplexStream, &'static str) {
+    async fn accept(&mut self) -> (DuplexStream, NoAddress) {
         match self.callers.recv().await {
-            Some(caller) => (caller, "memory"),
+            Some(caller) => (caller, NoAddress),
             None => std::future::pending().await,
         }
     }
 
-    fn local_addr(&self) -> io::Result<&'static str> {
-        Ok("memory")
+    fn local_addr(&self) -> io::Result<NoAddress> {
+        Ok(NoAddress)
     }
 }

@@ -5,14 +5,11 @@ use super::{
     memory::{Dialer, in_memory},
 };
 use app::protocol::Page;
-use axum::serve::{Listener, ListenerExt};
-use server::{Server, Stop, config::Serve};
+use axum::serve::Listener;
+use server::{Entrance, Peer, Server, Stop, config::Serve};
 use std::{net::SocketAddr, time::Duration};
 use tempfile::TempDir;
-use tokio::{
-    net::{TcpListener, TcpStream},
-    task::JoinSet,
-};
+use tokio::{net::TcpStream, task::JoinSet};
 
 /// A server that listens, until it is stopped or dropped.
 pub(crate) struct TestServer {
@@ -63,13 +60,12 @@ impl TestServer {
     }
 
     async fn listen(config: Serve, data: Option<TempDir>) -> TestServer {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let listener = Entrance::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("it is bound");
-        let listener = listener.tap_io(|socket| socket.set_nodelay(true).expect("a TCP socket"));
         TestServer::serve(config, data, listener, Door::Tcp(address))
     }
 
-    fn serve<L: Listener>(config: Serve, data: Option<TempDir>, listener: L, door: Door) -> TestServer {
+    fn serve<L: Listener<Addr: Peer>>(config: Serve, data: Option<TempDir>, listener: L, door: Door) -> TestServer {
         let server = Server::open(&config).expect("the directory is its own");
         let stop = server.stop_handle();
         let mut serving = JoinSet::new();
