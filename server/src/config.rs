@@ -151,6 +151,11 @@ pub struct Serve {
     #[arg(long, env = "TAPROOM_BYTE_BURST", value_name = "BYTES", value_parser = clap::value_parser!(u64).range(MAX_FRAME_BYTES as u64..))]
     pub byte_burst: Option<u64>,
 
+    /// Address and port that answer /metrics, in Prometheus' format. Without it nothing is measured. Keep it where
+    /// visitors cannot reach it
+    #[arg(long, env = "TAPROOM_METRICS", value_name = "ADDRESS:PORT")]
+    pub metrics: Option<String>,
+
     /// Seconds that goodbyes may take when the server is told to stop
     #[arg(long, env = "TAPROOM_STOP_SECONDS", default_value_t = 10, value_name = "SECONDS")]
     pub stop_seconds: u64,

@@ -11,16 +11,19 @@ mod counted;
 mod delivery;
 pub mod files;
 pub mod journal;
+mod metrics;
 pub mod people;
 pub mod rooms;
 pub mod store;
 pub mod web;
 pub mod websocket;
 
+use crate::metrics::Metrics;
 use app::protocol::Timestamp;
 use axum::{Router, serve::Listener};
 use chat::Chat;
 use config::Serve;
+use delivery::Seats;
 use files::{Places, TooFewFiles};
 use journal::Journal;
 use people::People;
@@ -29,7 +32,10 @@ use std::time::SystemTime;
 use store::{Database, OpenError, Store};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 pub use web::{Entrance, Peer};
-use web::{Lobby, Site};
+use web::{Lobby, Scraped, Site, metrics_router, serve_connection};
+
+/// Connections to `/metrics` at once.
+const SCRAPERS: usize = 8;
 
 /// The server's clock.
 pub(crate) fn now() -> Timestamp {
@@ -41,6 +47,10 @@ pub struct Server {
     router: Router,
     /// Connections that ask over HTTP.
     lobby: Lobby,
+    /// What answers `/metrics`, where something is measured.
+    metrics: Option<Router>,
+    /// Where it answers.
+    metrics_entrance: Option<Entrance>,
     /// Open sockets.
     connections: TaskTracker,
     /// The journal's writer and the rooms' housekeepers.
@@ -76,34 +86,39 @@ impl Server {
         let store = Store::new(database.clone());
         let rooms = Rooms::new(store.clone()).with_seats(config.max_connections_per_room as usize);
         let (journal, writer) = Journal::open(database, rooms.clone());
-        workers.spawn(writer.run());
+        let (seats, lobby) = (Seats::new(config, places), Lobby::new(places.requests));
+        let (metrics, exporter) = config.metrics.as_ref().map(|_| Metrics::measured()).unzip();
+        let metrics = metrics.unwrap_or_default();
+        workers.spawn(writer.measured(metrics.journal.clone()).run());
         workers.spawn(rooms.clone().announce_people(idle.clone()));
         workers.spawn(rooms.clone().sweep(idle.clone()));
 
+        let metrics_router = exporter.map(|exporter| {
+            workers.spawn(exporter.clone().keep_up(idle.clone()));
+            metrics_router(Scraped { exporter, seats: seats.clone(), lobby: lobby.clone(), rooms: rooms.clone() })
+        });
         let chat = Chat::new(People::new(config.limits()), rooms, store, journal);
-        let site = Site::new(chat, config, places, connections.clone(), stopping.clone());
-        let lobby = Lobby::new(places.requests);
-        Ok(Server { router: web::router(site), lobby, connections, workers, stopping, idle })
+        let site = Site::new(chat, config, seats, metrics, connections.clone(), stopping.clone());
+        let router = web::router(site);
+        let (metrics, metrics_entrance) = (metrics_router, None);
+        Ok(Server { router, lobby, metrics, metrics_entrance, connections, workers, stopping, idle })
+    }
+
+    /// Answers `/metrics` there, for as long as it serves. Without `--metrics` there is nothing to answer.
+    pub fn show_metrics_at(self, entrance: Entrance) -> Server {
+        Server { metrics_entrance: Some(entrance), ..self }
     }
 
     /// Serves until [`Stop::stop`] is called, then until every socket has said goodbye and everything accepted is kept.
-    pub async fn serve<L: Listener<Addr: Peer>>(self, mut listener: L) {
-        let requests = TaskTracker::new();
-        let mut next = async || {
-            let (io, peer) = listener.accept().await;
-            (io, peer.address(), self.lobby.place().await)
-        };
-        while let Some((io, peer, place)) = self.stopping.run_until_cancelled(next()).await {
-            let visit = place.taken();
-            requests.spawn(web::serve_connection(io, peer, visit, self.router.clone(), self.stopping.clone()));
+    pub async fn serve<L: Listener<Addr: Peer>>(self, listener: L) {
+        if let (Some(entrance), Some(router)) = (self.metrics_entrance, self.metrics) {
+            self.workers.spawn(answer(entrance, Lobby::new(SCRAPERS), router, self.idle.clone()));
         }
-        drop(listener);
-        for tracker in [requests, self.connections] {
-            tracker.close();
-            tracker.wait().await;
-        }
-        // With the router gone the journal has no writers left: its task ends when its queue is empty.
-        drop(self.router);
+        answer(listener, self.lobby, self.router, self.stopping).await;
+        // With the router gone the journal has no writers left, save those of sockets: its task ends when its queue is
+        // empty.
+        self.connections.close();
+        self.connections.wait().await;
         self.idle.cancel();
         self.workers.close();
         self.workers.wait().await;
@@ -113,6 +128,21 @@ impl Server {
     pub fn stop_handle(&self) -> Stop {
         Stop(self.stopping.clone())
     }
+}
+
+/// Answers whoever comes, until `stopping` is cancelled and the last one has got their answer.
+async fn answer<L: Listener<Addr: Peer>>(mut listener: L, lobby: Lobby, router: Router, stopping: CancellationToken) {
+    let requests = TaskTracker::new();
+    let mut next = async || {
+        let (io, peer) = listener.accept().await;
+        (io, peer.address(), lobby.place().await)
+    };
+    while let Some((io, peer, place)) = stopping.run_until_cancelled(next()).await {
+        requests.spawn(serve_connection(io, peer, place.taken(), router.clone(), stopping.clone()));
+    }
+    drop(listener);
+    requests.close();
+    requests.wait().await;
 }
 
 /// Stops a server. Cloning is cheap.

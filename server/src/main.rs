@@ -64,13 +64,16 @@ fn start_logging(config: &Serve) -> Result<()> {
 }
 
 async fn serve(config: &Serve) -> Result<()> {
-    let listener = Entrance::bind(&config.listen).await.with_context(|| {
-        format!("cannot listen on {}; choose another address with --listen or TAPROOM_LISTEN", config.listen)
-    })?;
+    let listener = entrance(&config.listen, "--listen or TAPROOM_LISTEN").await?;
     let address = listener.local_addr().context("ask for the address")?;
 
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    let server = Server::open(config)?;
+    let mut server = Server::open(config)?;
+    if let Some(address) = &config.metrics {
+        let entrance = entrance(address, "--metrics or TAPROOM_METRICS").await?;
+        tracing::info!(metrics = %entrance.local_addr()?, "measuring");
+        server = server.show_metrics_at(entrance);
+    }
     let stop = server.stop_handle();
     let mut serving = std::pin::pin!(server.serve(listener));
     announce(&format!("http://{address}"));
@@ -85,6 +88,11 @@ async fn serve(config: &Serve) -> Result<()> {
         Ok(()) => Ok(()),
         Err(_) => bail!("not everybody was gone after {} s", config.stop_seconds),
     }
+}
+
+async fn entrance(address: &str, setting: &str) -> Result<Entrance> {
+    let entrance = Entrance::bind(address).await;
+    entrance.with_context(|| format!("cannot listen on {address}; choose another address with {setting}"))
 }
 
 /// One line for people and for programs that started this one. A closed standard output is no reason to stop.

@@ -186,6 +186,11 @@ impl Rooms {
         self.inner.open.lock().keys().cloned().collect()
     }
 
+    /// How many rooms are open.
+    pub(crate) fn count(&self) -> usize {
+        self.inner.open.lock().len()
+    }
+
     /// A room's log has everything up to `head`, whether it was published or not.
     pub(crate) fn raise(&self, name: &RoomName, head: Seq) {
         if let Some(room) = self.find(name) {

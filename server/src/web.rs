@@ -11,6 +11,7 @@ mod lobby;
 mod origin;
 mod pages;
 mod problem;
+mod scrape;
 mod socket;
 mod visitor;
 
@@ -18,14 +19,15 @@ use crate::{
     chat::Chat,
     config::Serve,
     delivery::{Admission, Seats},
-    files::Places,
+    metrics::Metrics,
 };
-use axum::{Router, middleware, routing::get};
+use axum::{Router, extract::State, middleware, response::Response, routing::get};
 pub use caller::Peer;
 pub(crate) use connection::serve_connection;
 pub use entrance::Entrance;
 use ipnet::IpNet;
 pub(crate) use lobby::Lobby;
+pub(crate) use scrape::{Scraped, metrics_router};
 use std::sync::Arc;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower_http::{catch_panic::CatchPanicLayer, compression::CompressionLayer};
@@ -40,6 +42,7 @@ pub struct Site {
     seats: Seats,
     /// Whose `X-Forwarded-For` is believed.
     proxies: Arc<[IpNet]>,
+    metrics: Arc<Metrics>,
     connections: TaskTracker,
     stopping: CancellationToken,
 }
@@ -49,13 +52,22 @@ impl Site {
     pub(crate) fn new(
         chat: Chat,
         config: &Serve,
-        places: Places,
+        seats: Seats,
+        metrics: Metrics,
         connections: TaskTracker,
         stopping: CancellationToken,
     ) -> Site {
-        let seats = Seats::new(config, places);
         let (origins, proxies) = (config.origins.clone().into(), config.trusted_proxies.clone().into());
-        Site { chat, origins, admission: Admission::new(), seats, proxies, connections, stopping }
+        Site {
+            chat,
+            origins,
+            admission: Admission::new(),
+            seats,
+            proxies,
+            metrics: metrics.into(),
+            connections,
+            stopping,
+        }
     }
 }
 
@@ -78,5 +90,11 @@ pub fn router(site: Site) -> Router {
         .fallback(assets::serve)
         .layer(middleware::map_response(headers::secure))
         .layer(CatchPanicLayer::new())
+        .layer(middleware::map_response_with_state(site.clone(), count))
         .with_state(site)
+}
+
+async fn count(State(site): State<Site>, response: Response) -> Response {
+    site.metrics.door.answered(response.status().as_u16());
+    response
 }

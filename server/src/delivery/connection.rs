@@ -10,6 +10,7 @@ use super::{
 use crate::{
     chat::{Chat, Post, Refusal},
     journal::Kept,
+    metrics::Metrics,
     people::{Called, Presence, VisitorId},
     rooms::{From, MAX_READ_BYTES, Subscription, encode},
     store::Unreadable,
@@ -19,7 +20,7 @@ use app::protocol::{
     ServerFrame, SocketId, Status, Text,
 };
 use bytes::Bytes;
-use futures::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
+use futures::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use std::{
     ops::ControlFlow,
     sync::Arc,
@@ -73,6 +74,7 @@ pub(crate) struct Connection {
     in_flight: FuturesUnordered<BoxFuture<'static, Answer>>,
     heartbeat: Heartbeat,
     seat: Seat,
+    metrics: Arc<Metrics>,
     bad_frames: u32,
     tally: Tally,
     end: CancellationToken,
@@ -110,9 +112,10 @@ impl Connection {
         arrival: Arrival,
         seat: Seat,
         admitted: Admitted,
+        metrics: Arc<Metrics>,
         end: CancellationToken,
     ) {
-        let mut connection = Connection::new(chat, transport, &arrival, seat, end);
+        let mut connection = Connection::new(chat, transport, &arrival, seat, metrics, end);
         // What happens once is boxed: a connection that waits is to keep no room for it.
         let mut ending = Box::pin(connection.arrive(arrival)).await;
         // In its room, it reads on at its own pace and makes place at the door.
@@ -125,7 +128,14 @@ impl Connection {
         }
     }
 
-    fn new(chat: Chat, transport: Transport, arrival: &Arrival, seat: Seat, end: CancellationToken) -> Connection {
+    fn new(
+        chat: Chat,
+        transport: Transport,
+        arrival: &Arrival,
+        seat: Seat,
+        metrics: Arc<Metrics>,
+        end: CancellationToken,
+    ) -> Connection {
         let who = chat.people.arrive(arrival.visitor);
         let wake = Arc::<Notify>::default();
         who.listen(Waker::from(Arc::new(Bell(wake.clone()))));
@@ -143,6 +153,7 @@ impl Connection {
             in_flight: FuturesUnordered::new(),
             heartbeat: Heartbeat::new(),
             seat,
+            metrics,
             bad_frames: 0,
             tally: Tally { since: Instant::now(), heard: 0, said: 0 },
             end,
@@ -220,10 +231,11 @@ impl Connection {
 
     async fn say(&mut self, frames: Vec<Bytes>) -> ControlFlow<Ending> {
         self.tally.said += frames.len() as u64;
+        self.metrics.delivery.said(frames.len() as u64, frames.iter().map(|frame| frame.len() as u64).sum());
         tokio::select! {
             // In this order: answers that the socket takes at once are not lost because the server stops meanwhile.
             biased;
-            sent = tokio::time::timeout(WRITE_TIMEOUT, self.transport.send(frames)) => {
+            sent = tokio::time::timeout(WRITE_TIMEOUT, watched(self.transport.send(frames), &self.metrics)) => {
                 flow(sent.unwrap_or(Err(Ending::TooSlow)))
             }
             () = self.end.cancelled() => ControlFlow::Break(Ending::Restarting),
@@ -234,15 +246,22 @@ impl Connection {
     /// Bounded: what does not fit comes with the next call, which begins with another room.
     async fn gather(&mut self) -> Result<Vec<Bytes>, Unreadable> {
         let mut frames = std::mem::take(&mut self.answers);
-        let mut bytes = 0;
+        let (mut bytes, mut behind, mut delivered) = (0, 0, 0);
         for _ in 0..self.rooms.len() {
             if bytes >= MAX_READ_BYTES {
                 break;
             }
             self.turn_of = (self.turn_of + 1) % self.rooms.len();
-            let read = self.rooms[self.turn_of].catch_up().await?;
+            let room = &mut self.rooms[self.turn_of];
+            behind = behind.max(room.behind());
+            let read = room.catch_up().await?;
+            delivered += read.iter().filter(|frame| is_message(frame)).count() as u64;
             bytes += read.iter().map(Bytes::len).sum::<usize>();
             frames.extend(read);
+        }
+        if behind > 0 {
+            self.metrics.delivery.behind(behind);
+            self.metrics.delivery.delivered(delivered);
         }
         Ok(frames)
     }
@@ -252,6 +271,7 @@ impl Connection {
     }
 
     fn answer_error(&mut self, error: Box<ErrorFrame>) {
+        self.metrics.delivery.refused(error.code);
         self.answer(&ServerFrame::Error(error));
     }
 
@@ -292,6 +312,7 @@ impl Connection {
             Incoming::Beat => ControlFlow::Continue(()),
             Incoming::Text(text) => {
                 self.tally.heard += 1;
+                self.metrics.delivery.heard(1, text.len() as u64);
                 match self.seat.pace.spend(text.len(), Instant::now()) {
                     Ok(()) => self.hear_frame(&text).await,
                     Err(retry_in) => {
@@ -396,6 +417,9 @@ impl Connection {
             }
         };
         let room = &self.rooms[place];
+        if let Some(result) = room.resume(from) {
+            self.metrics.delivery.resumed(result);
+        }
         let head = room.began();
         self.answer_status(name, head);
         Ok(())
@@ -437,6 +461,9 @@ impl Connection {
         if ending.leaves_time_to_answer() {
             let _ = tokio::time::timeout(SETTLE_TIMEOUT, self.settle()).await;
         }
+        if ending == Ending::TooSlow {
+            self.metrics.delivery.closed_slow();
+        }
         let Connection { id, transport, tally, rooms, who, .. } = self;
         // The seats are given up before the farewell, which may take a moment.
         let (places, name) = (rooms.len(), who.called().name);
@@ -461,6 +488,21 @@ impl Connection {
         // Should this fail, the author sends again with the same id.
         let _ = self.transport.send(answers).await;
     }
+}
+
+/// Sends, and counts as stalled while the socket does not take it.
+async fn watched(sending: impl Future<Output = Result<(), Ending>>, metrics: &Metrics) -> Result<(), Ending> {
+    let mut sending = std::pin::pin!(sending);
+    if let Some(sent) = sending.as_mut().now_or_never() {
+        return sent;
+    }
+    let _stalled = metrics.delivery.stalled();
+    sending.await
+}
+
+/// Whether a frame of a room is a message; it may be a list of people or a `Gap`.
+fn is_message(frame: &[u8]) -> bool {
+    frame.starts_with(br#"{"Type":"Chat","#)
 }
 
 fn flow(sent: Result<(), Ending>) -> ControlFlow<Ending> {

@@ -1,7 +1,7 @@
 //! How many sockets there may be, in all and of one household.
 
 use super::pace::Pace;
-use crate::{config::Serve, files::Places};
+use crate::{config::Serve, files::Places, metrics::Reason};
 use parking_lot::Mutex;
 use std::{
     collections::HashMap,
@@ -34,6 +34,15 @@ pub(crate) enum NoSeat {
     Full,
     /// This household has as many as it may.
     TooManyOfOne,
+}
+
+impl From<NoSeat> for Reason {
+    fn from(none: NoSeat) -> Reason {
+        match none {
+            NoSeat::Full => Reason::ServerFull,
+            NoSeat::TooManyOfOne => Reason::AddressFull,
+        }
+    }
 }
 
 /// The seats of this server. Cloning is cheap.

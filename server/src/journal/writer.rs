@@ -5,7 +5,7 @@ use super::{
     Draft, Entry, Kept, NotKept, Tally, Trouble,
     ledger::{Failure, Ledger, Outcome},
 };
-use crate::{rooms::Rooms, store::Database};
+use crate::{metrics, rooms::Rooms, store::Database};
 use app::protocol::{Chat, Event};
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -36,6 +36,7 @@ struct Desk {
     database: Database,
     rooms: Rooms,
     tally: Arc<Tally>,
+    metrics: metrics::Journal,
     disk: Disk,
 }
 
@@ -55,8 +56,21 @@ type Written = (Vec<Entry>, Result<Vec<Outcome>, Trouble>);
 
 impl Writer {
     pub(super) fn new(queue: mpsc::Receiver<Entry>, database: Database, rooms: Rooms, tally: Arc<Tally>) -> Writer {
-        let desk = Desk { queue, database, rooms: rooms.clone(), tally, disk: Disk::Unknown };
+        let desk = Desk {
+            queue,
+            database,
+            rooms: rooms.clone(),
+            tally,
+            metrics: metrics::Journal::default(),
+            disk: Disk::Unknown,
+        };
         Writer { desk, rooms }
+    }
+
+    /// The same, which also counts what it writes.
+    pub(crate) fn measured(mut self, metrics: metrics::Journal) -> Writer {
+        self.desk.metrics = metrics;
+        self
     }
 
     /// Writes until every [`Journal`](super::Journal) is gone and the queue is empty, then closes the database.
@@ -124,6 +138,7 @@ impl Desk {
     }
 
     fn append(&mut self, batch: &[Entry]) -> Result<Vec<Outcome>, Failure> {
+        let began = Instant::now();
         let appended = self.ledger().map_err(Failure::Certain).and_then(|mut ledger| {
             let outcomes = ledger.append(batch.iter().map(|entry| &entry.draft), crate::now())?;
             Ok((ledger, outcomes))
@@ -132,10 +147,13 @@ impl Desk {
             Ok((ledger, outcomes)) => {
                 self.disk = Disk::Sound(ledger);
                 self.tally.count(outcomes.len());
+                self.metrics.committed(outcomes.len(), began.elapsed());
+                self.metrics.kept(outcomes.iter().filter(|outcome| matches!(outcome, Outcome::New(_))).count());
                 Ok(outcomes)
             }
             Err(failure) => {
                 tracing::error!(error = %failure.error(), "the log cannot be written");
+                self.metrics.failed();
                 self.disk = Disk::Failing(failure.trouble(), Instant::now() + RETRY);
                 Err(failure)
             }

@@ -1,7 +1,7 @@
 //! One connection's place in one room: a cursor into the log, and a seat among the people.
 
 use super::{NotEntered, Rooms, encode, room::Room};
-use crate::{people::PersonId, store::Unreadable};
+use crate::{metrics::Resume, people::PersonId, store::Unreadable};
 use app::protocol::{Epoch, Gap, MAX_LISTED_USERS, NickName, RoomName, Seq, ServerFrame};
 use bytes::Bytes;
 use std::{sync::Arc, time::Duration};
@@ -84,6 +84,21 @@ impl Subscription {
     /// The newest position when reading began: whoever gave no cursor hears everything after it and nothing before.
     pub fn began(&self) -> Seq {
         self.began
+    }
+
+    /// How many events of the room this reader does not have yet.
+    pub(crate) fn behind(&self) -> u64 {
+        self.room.head().distance_from(self.cursor)
+    }
+
+    /// What somebody who came with a cursor is about to get; `None` for who came without one.
+    pub(crate) fn resume(&self, from: &From) -> Option<Resume> {
+        from.after?;
+        Some(match self.behind() {
+            0 => Resume::Live,
+            1..=MAX_REPLAY => Resume::Replayed,
+            _ => Resume::Gap,
+        })
     }
 
     /// Reads on from somewhere else, and hears again who is here.

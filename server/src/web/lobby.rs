@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 pub(crate) struct Lobby(Arc<Inner>);
 
 struct Inner {
+    size: usize,
     places: Arc<Semaphore>,
     listed: Mutex<Listed>,
     /// Notified when there is somebody who can be sent away.
@@ -52,6 +53,7 @@ enum Stay {
 impl Lobby {
     pub(crate) fn new(places: usize) -> Lobby {
         Lobby(Arc::new(Inner {
+            size: places,
             places: Arc::new(Semaphore::new(places)),
             listed: Mutex::default(),
             somebody_waits: Notify::new(),
@@ -72,6 +74,11 @@ impl Lobby {
             }
         };
         Place { _permit: permit, lobby: self.clone() }
+    }
+
+    /// How many places are taken.
+    pub(crate) fn taken(&self) -> usize {
+        self.0.size - self.0.places.available_permits()
     }
 
     async fn free_place(&self) -> OwnedSemaphorePermit {

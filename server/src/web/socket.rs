@@ -3,6 +3,7 @@
 use super::{Site, assets, caller::Caller, origin, problem::Problem, visitor};
 use crate::{
     delivery::{Arrival, Connection, Transport},
+    metrics::Reason,
     rooms::From,
 };
 use app::protocol::{Epoch, NickName, RoomName, Seq};
@@ -40,18 +41,20 @@ pub(super) async fn open(
     };
     let seat = match site.seats.take(caller.household(request.headers(), &site.proxies)) {
         Ok(seat) => seat,
-        Err(none) => return Problem::from(none).into_response(),
+        Err(none) => return turned_away(&site, none.into(), Problem::from(none)),
     };
     if site.chat.rooms.is_full(&arrival.room) {
-        return Problem::room_full().into_response();
+        return turned_away(&site, Reason::RoomFull, Problem::room_full());
     }
     // From here on the seat counts the connection, also while it waits at the door.
     caller.visit.leave();
-    let Ok(admitted) = site.admission.admit().await else { return Problem::crowded().into_response() };
-    let Site { chat, connections, stopping, .. } = site;
+    let Ok(admitted) = site.admission.admit().await else {
+        return turned_away(&site, Reason::Crowded, Problem::crowded());
+    };
+    let Site { chat, metrics, connections, stopping, .. } = site;
     connections.spawn(async move {
         if let Some(transport) = promise.open().await {
-            Connection::serve(chat, transport, arrival, seat, admitted, stopping).await;
+            Connection::serve(chat, transport, arrival, seat, admitted, metrics, stopping).await;
         }
     });
     answer
@@ -65,6 +68,7 @@ fn arrival(
     let headers = request.headers();
     if let Err(refused) = origin::check(headers, &site.origins, visitor::has_cookie(headers)) {
         tracing::info!(?refused, "a socket was refused");
+        site.metrics.door.refused(Reason::ForeignOrigin);
         return Err(Problem::forbidden(
             "Sockets are opened from this site's own pages. If this is its address, list it in TAPROOM_ORIGINS.",
         ));
@@ -72,6 +76,11 @@ fn arrival(
     let Query(parameters) = parameters.map_err(|bad| Problem::bad_request(bad.body_text()))?;
     let visitor = visitor::visitor(&CookieJar::from_headers(headers));
     Ok(Arrival { visitor, build: assets::build(), ..parameters.arrival()? })
+}
+
+fn turned_away(site: &Site, reason: Reason, problem: Problem) -> Response {
+    site.metrics.door.refused(reason);
+    problem.into_response()
 }
 
 impl Parameters {

@@ -4,6 +4,7 @@ mod bad_input;
 mod full;
 mod half_open;
 mod limits;
+mod metrics;
 mod names;
 mod origin;
 mod presence;

@@ -17,6 +17,8 @@ pub(crate) struct TestServer {
     /// Where its log lies, unless the test brought a directory.
     data: Option<TempDir>,
     door: Door,
+    /// Where `/metrics` is, if it is anywhere.
+    metrics: Option<SocketAddr>,
     stop: Stop,
     /// One task, which ends when the server has stopped.
     serving: JoinSet<()>,
@@ -56,21 +58,35 @@ impl TestServer {
     pub(crate) fn in_memory(config: &Serve) -> TestServer {
         let (dialer, listener) = in_memory();
         let (config, data) = with_data(config);
-        TestServer::serve(config, data, listener, Door::Memory(dialer))
+        TestServer::serve(config, data, listener, Door::Memory(dialer), None)
     }
 
     async fn listen(config: Serve, data: Option<TempDir>) -> TestServer {
         let listener = Entrance::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("it is bound");
-        TestServer::serve(config, data, listener, Door::Tcp(address))
+        let metrics = match &config.metrics {
+            Some(address) => Some(Entrance::bind(address).await.expect("a free port")),
+            None => None,
+        };
+        TestServer::serve(config, data, listener, Door::Tcp(address), metrics)
     }
 
-    fn serve<L: Listener<Addr: Peer>>(config: Serve, data: Option<TempDir>, listener: L, door: Door) -> TestServer {
-        let server = Server::open(&config).expect("the directory is its own");
+    fn serve<L: Listener<Addr: Peer>>(
+        config: Serve,
+        data: Option<TempDir>,
+        listener: L,
+        door: Door,
+        metrics: Option<Entrance>,
+    ) -> TestServer {
+        let mut server = Server::open(&config).expect("the directory is its own");
+        let metrics_address = metrics.as_ref().map(|entrance| entrance.local_addr().expect("it is bound"));
+        if let Some(entrance) = metrics {
+            server = server.show_metrics_at(entrance);
+        }
         let stop = server.stop_handle();
         let mut serving = JoinSet::new();
         serving.spawn(server.serve(listener));
-        TestServer { config, data, door, stop, serving }
+        TestServer { config, data, door, metrics: metrics_address, stop, serving }
     }
 
     /// Stops the server and starts another one over the same log, elsewhere.
@@ -169,6 +185,13 @@ impl TestServer {
 
     pub(crate) async fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
         in_time(path, self.patience(), http::ask(self.dial().await, &self.host(), method, path, headers)).await
+    }
+
+    /// What `/metrics` says, or another path of that listener.
+    pub(crate) async fn ask_metrics(&self, path: &str) -> Answer {
+        let address = self.metrics.expect("it was told to measure");
+        let wire = TcpStream::connect(address).await.expect("it listens");
+        in_time(path, self.patience(), http::ask(Box::new(wire), &address.to_string(), "GET", path, &[])).await
     }
 
     /// A page of a room's log, by a query such as `after=3`.
