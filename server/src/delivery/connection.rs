@@ -169,8 +169,8 @@ impl Connection {
                 return ControlFlow::Break(Ending::Unreadable);
             }
             // Who is not let in is told who they are all the same.
-            self.answer_status_outside(arrival.room).await;
-            self.answer_error(refusal.into_frame());
+            self.answer_status_outside(arrival.room.clone()).await;
+            self.answer_error(Box::new(ErrorFrame { room: Some(arrival.room), ..*refusal.into_frame() }));
         }
         if let Some(refusal) = refused {
             self.answer_error(refusal.into_frame());

@@ -147,6 +147,8 @@ fn the_server_is_imported_one_way() {
         ("chat", &["web", "delivery"]),
         ("delivery", &["web"]),
         ("websocket", &["chat", "web", "delivery", "rooms", "journal", "store", "people", "config"]),
+        ("metrics", &["chat", "web", "delivery", "rooms", "journal", "store", "people", "config"]),
+        ("files", &["chat", "web", "delivery", "rooms", "journal", "store", "people", "config", "metrics"]),
     ] {
         assert_never_imports(&format!("server/src/{module}"), &server, forbidden);
     }
