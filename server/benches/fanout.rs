@@ -10,12 +10,18 @@ mod arguments;
 mod bare;
 #[path = "fanout/crowd.rs"]
 mod crowd;
+#[path = "fanout/disk.rs"]
+mod disk;
 #[path = "fanout/door.rs"]
 mod door;
 #[path = "fanout/frames.rs"]
 mod frames;
+#[path = "fanout/known.rs"]
+mod known;
 #[path = "fanout/load.rs"]
 mod load;
+#[path = "fanout/peer.rs"]
+mod peer;
 #[path = "fanout/plan.rs"]
 mod plan;
 #[path = "fanout/report.rs"]
@@ -24,8 +30,6 @@ mod report;
 mod runs;
 #[path = "fanout/sequence.rs"]
 mod sequence;
-#[path = "fanout/taproom.rs"]
-mod taproom;
 
 use anyhow::Result;
 use arguments::Arguments;
@@ -34,11 +38,10 @@ use report::Report;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    match measure(&Arguments::parse()) {
-        Ok(report) => {
-            print!("{report}");
-            if report.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-        }
+    let arguments = Arguments::parse();
+    match measure(&arguments) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
         Err(error) => {
             eprintln!("fanout: {error:#}");
             ExitCode::from(2)
@@ -46,7 +49,8 @@ fn main() -> ExitCode {
     }
 }
 
-fn measure(arguments: &Arguments) -> Result<Report> {
+/// One measurement, as often as is asked for: whether everything arrived once and in order.
+fn measure(arguments: &Arguments) -> Result<bool> {
     arguments.check()?;
     let mut report = Report::new(arguments.headline());
     for run in 1..=arguments.repeat {
@@ -58,5 +62,6 @@ fn measure(arguments: &Arguments) -> Result<Report> {
             runs::load(arguments, &mut report)?;
         }
     }
-    Ok(report)
+    print!("{report}");
+    Ok(report.is_clean())
 }

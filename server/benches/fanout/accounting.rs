@@ -1,6 +1,7 @@
 //! What the operating system has counted: CPU time, memory, and how busy the machine is (`man 5 proc`).
 
 use anyhow::{Context, Result};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::{fs, path::PathBuf, time::Duration};
 
 /// `/proc` counts CPU time in hundredths of a second on every architecture that Linux runs on today.
@@ -33,18 +34,29 @@ impl Account {
         Ok(TICK * (user + kernel))
     }
 
-    /// Resident memory in bytes.
-    pub(crate) fn resident(&self) -> Result<f64> {
+    /// Memory that it has in user space.
+    pub(crate) fn memory(&self) -> Result<Memory> {
         let status = self.read("status")?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let kib = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<f64>().ok());
-        Ok(kib.context("read VmRSS in /proc/…/status")? * 1024.0)
+        let bytes = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name));
+            let kib = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<f64>().ok());
+            Ok::<f64, anyhow::Error>(kib.with_context(|| format!("read {name} in /proc/…/status"))? * 1024.0)
+        };
+        Ok(Memory { resident: bytes("VmRSS:")?, anonymous: bytes("RssAnon:")? })
     }
 
     fn read(&self, file: &str) -> Result<String> {
         let path = self.folder.join(file);
         fs::read_to_string(&path).with_context(|| format!("read {}: has the server ended?", path.display()))
     }
+}
+
+/// Bytes of a process's memory.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Memory {
+    pub(crate) resident: f64,
+    /// What of it belongs to no file: without the program's text and a database's pages.
+    pub(crate) anonymous: f64,
 }
 
 /// CPU time that the whole machine spent, and that it had.
@@ -73,9 +85,10 @@ pub(crate) fn load_average() -> String {
     line.split(' ').take(3).collect::<Vec<_>>().join(" ")
 }
 
-/// How many files this process may have open; no bound where that cannot be read.
-pub(crate) fn open_files_limit() -> usize {
-    let limits = fs::read_to_string("/proc/self/limits").unwrap_or_default();
-    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"));
-    line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or(usize::MAX)
+/// Takes as many open files as this process may have, for itself and for the servers that it starts. Gives how many.
+pub(crate) fn raise_open_files_limit() -> usize {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    let raised = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).is_ok();
+    let allowed = if raised { maximum } else { current };
+    allowed.map_or(usize::MAX, |files| files as usize)
 }

@@ -1,9 +1,13 @@
 //! What may be asked of the benchmark.
 
-use crate::{accounting, plan::Plan};
+use crate::{
+    accounting,
+    peer::{Peer, Programs},
+    plan::{Names, Plan, Presence},
+};
 use anyhow::{Result, ensure};
 use clap::Parser;
-use std::{path::PathBuf, time::Duration};
+use std::time::Duration;
 
 /// Files that are open besides the connections.
 const OTHER_FILES: usize = 64;
@@ -55,10 +59,12 @@ pub(crate) struct Arguments {
     #[arg(long)]
     pub(crate) no_floor: bool,
 
-    /// The server to start, on a free port and with a directory of its own. Without it: the one that cargo built with
-    /// this benchmark
-    #[arg(long, default_value = env!("CARGO_BIN_EXE_taproom"), hide_default_value = true, value_name = "PATH")]
-    pub(crate) binary: PathBuf,
+    /// Which server: Taproom, or the same chat on Bun
+    #[arg(long, default_value_t = Peer::Taproom, value_name = "NAME", conflicts_with = "url")]
+    pub(crate) peer: Peer,
+
+    #[command(flatten)]
+    pub(crate) programs: Programs,
 
     /// Use a server that runs already, such as http://127.0.0.1:3000. Its limit for one person's messages holds for
     /// each sender
@@ -96,7 +102,7 @@ impl Arguments {
     /// Bare sockets have both their ends in this process.
     fn check_files(&self) -> Result<()> {
         let ends = if self.no_floor || self.idle { 1 } else { 2 };
-        let (needed, allowed) = (ends * self.connections + OTHER_FILES, accounting::open_files_limit());
+        let (needed, allowed) = (ends * self.connections + OTHER_FILES, accounting::raise_open_files_limit());
         ensure!(
             needed <= allowed,
             "{needed} open files are needed and {allowed} are allowed; try ulimit -n {needed}, fewer --connections, or \
@@ -110,6 +116,10 @@ impl Arguments {
         Plan {
             connections: self.connections,
             rooms: self.rooms,
+            presence: Presence::OneRoom,
+            names: Names::Guests,
+            after: None,
+            stalled: 0,
             senders: if senders > self.connections { self.rooms } else { senders },
             rate: self.rate,
             payload: self.payload as usize,

@@ -48,6 +48,11 @@ pub(crate) fn pong(ping: &[u8]) -> Vec<u8> {
     frame(0x8A, MASKED, ping)
 }
 
+/// A client's goodbye: it is going away.
+pub(crate) fn goodbye() -> Vec<u8> {
+    frame(0x88, MASKED, &1_001_u16.to_be_bytes())
+}
+
 const MASKED: u8 = 0x80;
 
 /// The mask of a client's frame is zero: between two programs on one machine there is no cache to protect, and taking
@@ -100,6 +105,10 @@ impl Field {
 pub(crate) static TYPE: Field = Field::named(|| Finder::new(b"\"Type\":"));
 /// `Seq` of a message.
 pub(crate) static SEQ: Field = Field::named(|| Finder::new(b"\"Seq\":"));
+/// `Room` of a status, a message and a gap.
+pub(crate) static ROOM: Field = Field::named(|| Finder::new(b"\"Room\":"));
+/// `To` of a gap.
+pub(crate) static TO: Field = Field::named(|| Finder::new(b"\"To\":"));
 /// `Head` of a status.
 pub(crate) static HEAD: Field = Field::named(|| Finder::new(b"\"Head\":"));
 /// `Message`, the text in base64.

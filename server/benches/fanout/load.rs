@@ -6,10 +6,10 @@ use crate::{
     door::{Door, Wire},
     plan::Plan,
 };
-use anyhow::{Result, anyhow};
+use anyhow::{Context, Result, anyhow};
 use std::{
     sync::Arc,
-    thread,
+    thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
 
@@ -29,6 +29,8 @@ pub(crate) struct Load {
     pub(crate) server: Option<Duration>,
     /// CPU time of this process.
     pub(crate) own: Duration,
+    /// CPU time of the thread that reads.
+    pub(crate) reader: Duration,
     /// CPU time that the machine spent, and that it had.
     pub(crate) machine: Machine,
     /// How much later than planned the latest message was sent.
@@ -37,19 +39,20 @@ pub(crate) struct Load {
 
 /// Puts a load on the crowd's server and counts what it hears.
 pub(crate) fn put(crowd: &mut Crowd, plan: &Plan, server: Option<&Account>) -> Result<Load> {
-    let own = Account::of_process(std::process::id());
-    let read = || anyhow::Ok((server.map(Account::cpu).transpose()?, own.cpu()?, Machine::now()?));
-    let (server_before, own_before, machine_before) = read()?;
+    let (own, reader) = (Account::of_process(std::process::id()), Account::of_this_thread()?);
+    let read = || anyhow::Ok((server.map(Account::cpu).transpose()?, own.cpu()?, reader.cpu()?, Machine::now()?));
+    let (server_before, own_before, reader_before, machine_before) = read()?;
     let begin = Instant::now() + LEAD;
     crowd.begin(plan.clone(), begin);
     let latest_send = listen_while_speaking(crowd, begin)?;
     let time = begin.elapsed();
-    let (server_after, own_after, machine_after) = read()?;
+    let (server_after, own_after, reader_after, machine_after) = read()?;
     crowd.listen_for(AFTERMATH)?;
     Ok(Load {
         time,
         server: server_after.zip(server_before).map(|(after, before)| after - before),
         own: own_after - own_before,
+        reader: reader_after - reader_before,
         machine: Machine {
             busy: machine_after.busy.saturating_sub(machine_before.busy),
             all: machine_after.all.saturating_sub(machine_before.all),
@@ -58,11 +61,19 @@ pub(crate) fn put(crowd: &mut Crowd, plan: &Plan, server: Option<&Account>) -> R
     })
 }
 
-fn listen_while_speaking(crowd: &mut Crowd, begin: Instant) -> Result<Duration> {
+/// The thread that says every message of a crowd's plan when it is due.
+pub(crate) fn speaker(crowd: &Crowd, begin: Instant) -> Result<JoinHandle<Result<Duration>>> {
     let (door, plan) = (crowd.door().clone(), crowd.plan().clone());
-    let wires: Vec<Arc<Wire>> = (0..plan.senders).map(|connection| crowd.wire(connection)).collect();
-    let (deliveries, answers) = (plan.deliveries(), if door.begins_with_http() { plan.messages() } else { 0 });
-    let speaker = thread::spawn(move || speak(&door, &plan, &wires, begin));
+    let wires: Option<Vec<Arc<Wire>>> = (0..plan.senders).map(|connection| crowd.wire(connection)).collect();
+    let wires = wires.context("those who send are there")?;
+    Ok(thread::spawn(move || speak(&door, &plan, &wires, begin)))
+}
+
+fn listen_while_speaking(crowd: &mut Crowd, begin: Instant) -> Result<Duration> {
+    let plan = crowd.plan();
+    let answers = if crowd.door().begins_with_http() { plan.messages() } else { 0 };
+    let deliveries = plan.deliveries();
+    let speaker = speaker(crowd, begin)?;
 
     let mut progress = (0, Instant::now());
     loop {

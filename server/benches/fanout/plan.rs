@@ -7,6 +7,12 @@ use std::time::Duration;
 pub(crate) struct Plan {
     pub(crate) connections: usize,
     pub(crate) rooms: usize,
+    pub(crate) presence: Presence,
+    pub(crate) names: Names,
+    /// The position that everybody reads on from when they come; without it they hear only what is new.
+    pub(crate) after: Option<u64>,
+    /// The last so many connections read nothing while the load lasts. None of them sends.
+    pub(crate) stalled: usize,
     /// The first so many connections send. A multiple of `rooms`.
     pub(crate) senders: usize,
     /// Messages a second.
@@ -16,9 +22,43 @@ pub(crate) struct Plan {
     pub(crate) duration: Duration,
 }
 
+/// Which of the rooms a connection is in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Presence {
+    /// One, in turn.
+    OneRoom,
+    /// All of them: one by the address, the others joined afterwards.
+    EveryRoom,
+}
+
+/// What people are called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Names {
+    /// What the server calls them.
+    Guests,
+    /// A name of their own each, told in the address.
+    Named,
+}
+
 impl Plan {
     /// The length of the planned time that every text begins with.
     pub(crate) const MIN_PAYLOAD: i64 = 18;
+
+    /// Guests in one room, of whom one sends 20 messages a second of 50 bytes.
+    pub(crate) fn of(connections: usize) -> Plan {
+        Plan {
+            connections,
+            rooms: 1,
+            presence: Presence::OneRoom,
+            names: Names::Guests,
+            after: None,
+            stalled: 0,
+            senders: 1,
+            rate: 20.0,
+            payload: 50,
+            duration: Duration::from_secs(10),
+        }
+    }
 
     pub(crate) fn messages(&self) -> usize {
         (self.duration.as_secs_f64() * self.rate).ceil() as usize
@@ -34,20 +74,33 @@ impl Plan {
         message % self.senders
     }
 
-    /// The room that a connection is in.
+    /// The room that a connection's address names.
     pub(crate) fn room(&self, connection: usize) -> usize {
         connection % self.rooms
     }
 
-    fn people_in(&self, room: usize) -> usize {
-        self.connections / self.rooms + usize::from(room < self.connections % self.rooms)
+    /// The rooms that a connection joins once it is there.
+    pub(crate) fn other_rooms(&self, connection: usize) -> impl Iterator<Item = usize> {
+        let (rooms, own) = (self.rooms, self.room(connection));
+        let joined = if self.presence == Presence::EveryRoom { 0..rooms } else { 0..0 };
+        joined.filter(move |room| *room != own)
     }
 
-    /// How often something is to arrive somewhere: every message at everybody in its room, its author too.
+    /// Those who are in a room and read.
+    fn readers_in(&self, room: usize) -> usize {
+        let readers = self.connections - self.stalled;
+        match self.presence {
+            Presence::EveryRoom => readers,
+            Presence::OneRoom => readers / self.rooms + usize::from(room < readers % self.rooms),
+        }
+    }
+
+    /// How often something is to arrive somewhere: every message at every reader in its room, its author too.
     pub(crate) fn deliveries(&self) -> usize {
         // The senders take turns, so the rooms do.
-        let rounds = self.messages() / self.rooms;
-        rounds * self.connections + (0..self.messages() % self.rooms).map(|room| self.people_in(room)).sum::<usize>()
+        let (rounds, rest) = (self.messages() / self.rooms, self.messages() % self.rooms);
+        let readers = |rooms: usize| (0..rooms).map(|room| self.readers_in(room)).sum::<usize>();
+        rounds * readers(self.rooms) + readers(rest)
     }
 
     /// What a message says: when it was due, then padding.
@@ -63,8 +116,10 @@ impl Plan {
         std::str::from_utf8(digits).ok()?.parse().ok().map(Duration::from_nanos)
     }
 
-    /// A load of the same shape whose rooms have one sender each, for at most `duration`.
-    pub(crate) fn with_one_sender_a_room(&self, duration: Duration) -> Plan {
-        Plan { senders: self.rooms, duration: self.duration.min(duration), ..self.clone() }
+    /// A load of the same shape whose rooms have one sender each, of at most so many deliveries.
+    pub(crate) fn with_one_sender_a_room(&self, deliveries: usize) -> Plan {
+        let a_second = self.deliveries() as f64 / self.duration.as_secs_f64();
+        let bound = Duration::from_secs_f64(deliveries as f64 / a_second);
+        Plan { senders: self.rooms, duration: self.duration.min(bound), ..self.clone() }
     }
 }

@@ -2,11 +2,13 @@
 #![allow(dead_code, reason = "the load uses the rest")]
 
 mod frames;
+mod known;
 mod plan;
 mod sequence;
 
 use frames::{HEAD, ID, Kind, MESSAGE, SEQ, TYPE, first, from_client, from_server};
-use plan::Plan;
+use known::Known;
+use plan::{Plan, Presence};
 use sequence::{Heard, Sequence};
 use std::time::Duration;
 
@@ -31,7 +33,7 @@ fn what_was_there_before_is_doubled() {
 }
 
 fn plan(connections: usize, rooms: usize, senders: usize) -> Plan {
-    Plan { connections, rooms, senders, rate: 7.0, payload: 30, duration: Duration::from_secs(3) }
+    Plan { rooms, senders, rate: 7.0, payload: 30, duration: Duration::from_secs(3), ..Plan::of(connections) }
 }
 
 #[test]
@@ -41,6 +43,49 @@ fn every_message_is_expected_once_at_everybody_in_its_room() {
         let expected: usize = (0..plan.messages()).map(|message| in_room(plan.room(plan.sender(message)))).sum();
         assert_eq!(plan.deliveries(), expected, "{plan:?}");
     }
+}
+
+#[test]
+fn who_stalls_is_not_expected_to_hear_and_who_is_everywhere_hears_everything() {
+    let some_stall = Plan { stalled: 4, ..plan(10, 1, 4) };
+    assert_eq!(some_stall.deliveries(), some_stall.messages() * 6);
+    let everywhere = Plan { presence: Presence::EveryRoom, ..plan(10, 3, 6) };
+    assert_eq!(everywhere.deliveries(), everywhere.messages() * 10);
+    assert_eq!(everywhere.other_rooms(4).collect::<Vec<_>>(), [0, 2]);
+    assert_eq!(plan(10, 3, 6).other_rooms(4).count(), 0);
+}
+
+#[test]
+fn a_load_of_fewer_deliveries_is_as_fast() {
+    let plan = plan(10, 1, 4);
+    let fewer = plan.with_one_sender_a_room(100);
+    assert_eq!((fewer.rate, fewer.senders), (plan.rate, 1));
+    assert!((100..=110).contains(&fewer.deliveries()), "100, and what completes the last message: {fewer:?}");
+    assert_eq!(plan.with_one_sender_a_room(1_000_000).duration, plan.duration);
+}
+
+#[test]
+fn the_same_bytes_at_the_same_position_mean_the_same_and_nothing_else_does() {
+    let (mut known, due) = (Known::nothing(), Duration::from_secs(7));
+    assert_eq!(known.due(5, b"five"), None);
+    known.learn(5, due, b"five");
+    assert_eq!(known.due(5, b"five"), Some(due));
+    assert_eq!(known.due(5, b"fivE"), None, "other bytes");
+    assert_eq!(known.due(6, b"five"), None, "another position");
+    known.learn(5, Duration::ZERO, b"late");
+    assert_eq!(known.due(5, b"five"), Some(due), "who heard first is who is believed");
+    known.learn(5 + 1_024, due, b"far on");
+    assert_eq!(known.due(5, b"five"), None, "its place was needed");
+    known.forget();
+    assert_eq!(known.due(5 + 1_024, b"far on"), None);
+}
+
+#[test]
+fn what_is_passed_over_is_not_missed() {
+    let mut sequence = Sequence::after(3);
+    sequence.pass_over(10);
+    assert_eq!((sequence.hear(11), sequence.missing(), sequence.newest()), (Heard::InOrder, 0, 11));
+    assert_eq!((sequence.hear(13), sequence.missing()), (Heard::InOrder, 1));
 }
 
 #[test]

@@ -6,15 +6,15 @@ use crate::{
     bare::BareSockets,
     crowd::{Crowd, Tally},
     load::{self, Load},
-    plan::Plan,
+    peer::Server,
+    plan::{Plan, Presence},
     report::{Report, Unit},
-    taproom::Taproom,
 };
 use anyhow::Result;
 use std::time::{Duration, Instant};
 
-/// Bare sockets need not be measured for longer.
-const FLOOR_DURATION: Duration = Duration::from_secs(10);
+/// Deliveries on bare sockets, about: what one costs need not be measured for longer.
+const FLOOR_DELIVERIES: usize = 500_000;
 
 /// A server that uses less CPU than this in [`QUIET_TIME`] has done what the connecting gave it to do.
 const QUIET_CPU: Duration = Duration::from_millis(10);
@@ -37,7 +37,7 @@ pub(crate) fn load(arguments: &Arguments, report: &mut Report) -> Result<()> {
     let plan = arguments.plan();
     let floor = if arguments.no_floor { None } else { Some(floor(&plan)?) };
 
-    let server = Taproom::of(arguments)?;
+    let server = Server::of(arguments)?;
     report_start(&server, report);
     let mut crowd = Crowd::new(server.door.clone(), plan.clone())?;
     connect(&mut crowd, plan.connections, server.account.as_ref(), report)?;
@@ -56,14 +56,16 @@ pub(crate) fn load(arguments: &Arguments, report: &mut Report) -> Result<()> {
 }
 
 /// What a delivery costs on bare sockets.
-struct Floor {
-    micros_per_delivery: f64,
-    p99_millis: f64,
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Floor {
+    pub(crate) micros_per_delivery: f64,
+    pub(crate) p99_millis: f64,
 }
 
-fn floor(plan: &Plan) -> Result<Floor> {
+/// Puts a load of the plan's shape on bare sockets.
+pub(crate) fn floor(plan: &Plan) -> Result<Floor> {
     eprintln!("  bare sockets");
-    let plan = plan.with_one_sender_a_room(FLOOR_DURATION);
+    let plan = plan.with_one_sender_a_room(FLOOR_DELIVERIES);
     let bare = BareSockets::start()?;
     let mut crowd = Crowd::new(bare.door.clone(), plan.clone())?;
     crowd.grow_to(plan.connections)?;
@@ -83,10 +85,10 @@ fn floor(plan: &Plan) -> Result<Floor> {
     })
 }
 
-fn report_start(server: &Taproom, report: &mut Report) {
+fn report_start(server: &Server, report: &mut Report) {
     if let Some(started) = &server.started {
         report.add("first answer after start", Unit::Millis, started.first_answer.as_secs_f64() * 1e3);
-        report_memory(Some(started.resident), "empty", report);
+        report_memory(Some(started.memory.resident), "empty", report);
     }
 }
 
@@ -106,7 +108,7 @@ fn connect(crowd: &mut Crowd, count: usize, server: Option<&Account>, report: &m
 }
 
 /// Listens until the server has nothing left to do.
-fn settle(crowd: &mut Crowd, server: Option<&Account>) -> Result<()> {
+pub(crate) fn settle(crowd: &mut Crowd, server: Option<&Account>) -> Result<()> {
     let begun = Instant::now();
     loop {
         let before = server.map(Account::cpu).transpose()?;
@@ -141,7 +143,7 @@ fn report_deliveries(plan: &Plan, tally: &Tally, report: &mut Report) {
     report.add("acknowledged after p99", Unit::Millis, millis(tally.ack_latency.value_at_quantile(0.99)));
 }
 
-fn millis(micros: u64) -> f64 {
+pub(crate) fn millis(micros: u64) -> f64 {
     micros as f64 / 1e3
 }
 
@@ -156,8 +158,8 @@ fn report_cost(plan: &Plan, load: &Load, floor: Option<Floor>, report: &mut Repo
     report.add("deliveries a second", Unit::Count, (plan.deliveries() as f64 / load.time.as_secs_f64()).round());
 }
 
-fn resident(server: &Taproom) -> Result<Option<f64>> {
-    server.account.as_ref().map(Account::resident).transpose()
+fn resident(server: &Server) -> Result<Option<f64>> {
+    Ok(server.account.as_ref().map(Account::memory).transpose()?.map(|memory| memory.resident))
 }
 
 fn report_memory(bytes: Option<f64>, when: &str, report: &mut Report) {
@@ -169,6 +171,8 @@ fn report_machine(load: &Load, report: &mut Report) {
     let share = |time: Duration| 100.0 * time.as_secs_f64() / load.machine.all.as_secs_f64();
     report.add_if("machine: the server", Unit::Percent, load.server.map(share));
     report.add("machine: the load", Unit::Percent, share(load.own));
+    let reader = 100.0 * load.reader.as_secs_f64() / load.time.as_secs_f64();
+    report.add("the load's reader was busy", Unit::Percent, reader);
     if let Some(server) = load.server {
         let others = load.machine.busy.saturating_sub(server + load.own);
         report.add("machine: others", Unit::Percent, share(others));
@@ -179,7 +183,7 @@ fn report_machine(load: &Load, report: &mut Report) {
 
 /// Memory of connections that say nothing, then of the same after a burst of messages to everybody.
 pub(crate) fn idle(arguments: &Arguments, report: &mut Report) -> Result<()> {
-    let server = Taproom::of(arguments)?;
+    let server = Server::of(arguments)?;
     report_start(&server, report);
     let (few, many) = (arguments.idle_from, arguments.connections);
     let mut crowd = Crowd::new(server.door.clone(), arguments.plan())?;
@@ -204,11 +208,15 @@ pub(crate) fn idle(arguments: &Arguments, report: &mut Report) -> Result<()> {
     Ok(())
 }
 
-/// Messages to everybody, in every room.
+/// So many messages to everybody, whatever rooms they are in.
+pub(crate) fn burst_of(plan: &Plan) -> Plan {
+    let rooms = if plan.presence == Presence::OneRoom { plan.rooms } else { 1 };
+    let duration = Duration::from_secs_f64((BURST * rooms) as f64 / BURST_RATE);
+    Plan { senders: plan.rooms, rate: BURST_RATE, duration, ..plan.clone() }
+}
+
 fn burst(crowd: &mut Crowd, server: Option<&Account>, report: &mut Report) -> Result<()> {
-    let plan = crowd.plan().clone();
-    let duration = Duration::from_secs_f64((BURST * plan.rooms) as f64 / BURST_RATE);
-    let burst = Plan { senders: plan.rooms, rate: BURST_RATE, duration, ..plan };
+    let burst = burst_of(crowd.plan());
     load::put(crowd, &burst, server)?;
     let lost = burst.deliveries().saturating_sub(crowd.tally().arrived());
     report.add("burst deliveries", Unit::Count, crowd.tally().arrived() as f64);

@@ -1,7 +1,7 @@
 //! What one connection has heard of its room: each position once, in order, or something is wrong.
 
 /// The positions that one connection has heard.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Sequence {
     /// Everything up to here has been heard, save what is in `missing`.
     newest: u64,
@@ -23,6 +23,21 @@ impl Sequence {
     /// Positions after `head` are to be heard.
     pub(crate) fn after(head: u64) -> Sequence {
         Sequence { newest: head, missing: Vec::new() }
+    }
+
+    /// The position that was heard last, in order.
+    pub(crate) fn newest(&self) -> u64 {
+        self.newest
+    }
+
+    /// How many positions up to the newest were not heard.
+    pub(crate) fn missing(&self) -> usize {
+        self.missing.len()
+    }
+
+    /// The server says that it does not send what is up to there.
+    pub(crate) fn pass_over(&mut self, to: u64) {
+        self.newest = self.newest.max(to);
     }
 
     pub(crate) fn hear(&mut self, seq: u64) -> Heard {
