@@ -8,6 +8,8 @@ mod accounting;
 mod arguments;
 #[path = "fanout/bare.rs"]
 mod bare;
+#[path = "fanout/bars.rs"]
+mod bars;
 #[path = "fanout/crowd.rs"]
 mod crowd;
 #[path = "fanout/disk.rs"]
@@ -32,14 +34,18 @@ mod runs;
 mod sequence;
 
 use anyhow::Result;
-use arguments::Arguments;
+use arguments::{All, Arguments};
 use clap::Parser;
 use report::Report;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    match measure(&arguments) {
+    let is_well = match &arguments.all {
+        Some(All::Bars(bars)) => bars.measure(),
+        None => measure(&arguments),
+    };
+    match is_well {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {

@@ -2,11 +2,12 @@
 
 use crate::{
     accounting,
+    bars::Bars,
     peer::{Peer, Programs},
     plan::{Names, Plan, Presence},
 };
 use anyhow::{Result, ensure};
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use std::time::Duration;
 
 /// Files that are open besides the connections.
@@ -17,7 +18,11 @@ const OTHER_FILES: usize = 64;
 /// refused, and with 2 when the load could not be run
 #[derive(Debug, Parser)]
 #[command(name = "fanout", bin_name = "cargo bench --package server --bench fanout --", max_term_width = 100)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) all: Option<All>,
+
     /// Connections in all; every one of them reads
     #[arg(long, default_value_t = 2_000, value_name = "NUMBER")]
     pub(crate) connections: usize,
@@ -76,8 +81,16 @@ pub(crate) struct Arguments {
     pub(crate) pid: Option<u32>,
 
     /// What `cargo bench` passes to every benchmark
-    #[arg(long, hide = true)]
+    #[arg(long, hide = true, global = true)]
     bench: bool,
+}
+
+/// More than one measurement in a run.
+#[derive(Debug, Subcommand)]
+pub(crate) enum All {
+    /// Measure every bar that concerns delivery, Taproom beside Bun, and print tables with ratios. Ends with 1 when
+    /// anything was lost, doubled or reordered, and with 2 when something could not be run
+    Bars(Bars),
 }
 
 impl Arguments {

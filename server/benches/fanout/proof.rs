@@ -3,11 +3,14 @@
 
 mod frames;
 mod known;
+#[path = "bars/picture.rs"]
+mod picture;
 mod plan;
 mod sequence;
 
 use frames::{HEAD, ID, Kind, MESSAGE, SEQ, TYPE, first, from_client, from_server};
 use known::Known;
+use picture::Group;
 use plan::{Plan, Presence};
 use sequence::{Heard, Sequence};
 use std::time::Duration;
@@ -86,6 +89,17 @@ fn what_is_passed_over_is_not_missed() {
     sequence.pass_over(10);
     assert_eq!((sequence.hear(11), sequence.missing(), sequence.newest()), (Heard::InOrder, 0, 11));
     assert_eq!((sequence.hear(13), sequence.missing()), (Heard::InOrder, 1));
+}
+
+#[test]
+fn the_picture_shows_every_figure_in_proportion_and_leaves_out_what_was_not_measured() {
+    let group = Group { name: "a < b & c".to_owned(), taproom: Some(2.0), bun: Some(4.0), floor: None };
+    let picture = picture::draw(std::slice::from_ref(&group), &[Group { taproom: None, bun: None, ..group.clone() }]);
+    assert!(picture.contains(r#"<rect class="taproom" x="200.0" y="74.0" width="220.0""#), "{picture}");
+    assert!(picture.contains(r#"<rect class="bun" x="200.0" y="93.0" width="440.0""#), "{picture}");
+    assert!(picture.contains("a &lt; b &amp; c") && picture.contains(">4.00</text>"), "{picture}");
+    assert!(!picture.contains("Memory"), "{picture}");
+    assert_eq!(picture.matches("<text").count(), picture.matches("</text>").count());
 }
 
 #[test]
