@@ -1,5 +1,6 @@
 //! The commands behind the README's two: `cargo xtask serve` and `cargo xtask test`.
 
+mod bench;
 mod browser_tests;
 mod budget;
 mod build;
@@ -43,9 +44,9 @@ enum Task {
         #[arg(last = true)]
         args: Vec<String>,
     },
-    /// Measure the server under load
+    /// Set up what is missing, then measure every bar of delivery and durability, Taproom beside Bun: some 25 minutes
     Bench {
-        /// Passed on to the benchmark, after a `--`; `-- --help` tells them
+        /// Parts and options, after a `--`; `-- --help` tells them
         #[arg(last = true)]
         args: Vec<String>,
     },
@@ -83,10 +84,7 @@ fn run(task: Task) -> Result<()> {
         Task::Test => check::run(&workspace, &shell),
         Task::Setup => setup::run(&workspace, &shell),
         Task::Browsers { args } => browser_tests::run_alone(&workspace, &shell, &args),
-        Task::Bench { args } => {
-            setup::rust(&workspace, &shell)?;
-            shell.cargo().args(["bench", "--package", "server", "--bench", "fanout", "--"]).args(args).run()
-        }
+        Task::Bench { args } => bench::run(&workspace, &shell, &args),
         Task::Torture { kills, cuts } => {
             setup::rust(&workspace, &shell)?;
             torture::run(&shell, kills, cuts)

@@ -25,6 +25,7 @@ struct Need {
 /// Rust's own parts come first: rustup may exchange the compiler under a build that runs already.
 const RUST: [Need; 2] = [rust::COMPONENTS, rust::WASM_TARGET];
 const BUILDER: [Need; 4] = [rust::CARGO_LEPTOS, rust::WASM_BINDGEN, node::NODE, node::PACKAGES];
+const PEERS: [Need; 2] = [node::NODE, node::BUN];
 const BROWSER: [Need; 1] = [chromium::CHROMIUM];
 
 /// Gets everything that the tests need.
@@ -38,6 +39,12 @@ pub(crate) fn builder(workspace: &Workspace, shell: &Shell) -> Result<()> {
     println!("== Set-up");
     rust(workspace, shell)?;
     all(&BUILDER, workspace, shell)
+}
+
+/// Gets what the benchmarks need.
+pub(crate) fn peers(workspace: &Workspace, shell: &Shell) -> Result<()> {
+    rust(workspace, shell)?;
+    all(&PEERS, workspace, shell)
 }
 
 /// Gets Rust's own parts.

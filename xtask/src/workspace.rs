@@ -37,6 +37,11 @@ impl Workspace {
         self.end2end().join("node_modules/.bin")
     }
 
+    /// The server on Bun that Taproom is measured against, and the npm package that brings Bun.
+    pub(crate) fn bun(&self) -> PathBuf {
+        self.root.join("server/benches/peers/bun")
+    }
+
     /// The built site: page program, styles, icons. It stays in the checkout wherever cargo builds.
     pub(crate) fn site(&self) -> PathBuf {
         self.root.join("target/site")
