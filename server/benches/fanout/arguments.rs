@@ -64,7 +64,8 @@ pub(crate) struct Arguments {
     #[arg(long)]
     pub(crate) no_floor: bool,
 
-    /// Which server: Taproom, or the same chat on Bun
+    /// Which server: taproom, bun (the same chat there), or a program that speaks as Bun's does and prints `NAME is
+    /// ready: URL`
     #[arg(long, default_value_t = Peer::Taproom, value_name = "NAME", conflicts_with = "url")]
     pub(crate) peer: Peer,
 

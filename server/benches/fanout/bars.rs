@@ -60,8 +60,8 @@ pub(crate) struct Bars {
     #[arg(long, default_value_t = 5.0, value_name = "MINUTES")]
     come_and_go: f64,
 
-    /// Where the server's metrics are, such as http://127.0.0.1:9090/metrics: churn asks there for connections that the
-    /// server still believes in. With --url
+    /// Where the metrics of the server of --url are, such as http://127.0.0.1:9090/metrics: churn asks there for
+    /// connections that the server still believes in
     #[arg(long, requires = "url", value_name = "URL")]
     metrics: Option<String>,
 

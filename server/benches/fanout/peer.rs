@@ -12,7 +12,7 @@ use std::{
     convert::Infallible,
     fmt,
     io::{BufRead, BufReader, Read, Write},
-    net::{SocketAddr, TcpStream, ToSocketAddrs},
+    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, ToSocketAddrs},
     path::{Path, PathBuf},
     process::{Child, ChildStdout, Command, Stdio},
     str::FromStr,
@@ -120,8 +120,24 @@ impl Server {
 
     /// A fresh server on a free port, with an empty directory if it keeps anything.
     pub(crate) fn start(peer: &Peer, programs: &Programs) -> Result<Server> {
-        let data = tempfile::tempdir_in(disk::data_folder()?).context("make a directory for the server's data")?;
-        let mut command = command(peer, programs, data.path())?;
+        Server::spawn(data()?, |data| command(peer, programs, data))
+    }
+
+    /// A fresh Taproom that measures itself, and where it tells what.
+    pub(crate) fn start_measured(programs: &Programs) -> Result<(Server, String)> {
+        // Free now, and hardly anybody else's a moment later: what prints its port is the other listener.
+        let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|free| free.local_addr());
+        let address = free.context("find a free port")?.to_string();
+        let server = Server::spawn(data()?, |data| {
+            let mut command = command(&Peer::Taproom, programs, data)?;
+            command.env("TAPROOM_METRICS", &address);
+            Ok(command)
+        })?;
+        Ok((server, format!("http://{address}/metrics")))
+    }
+
+    fn spawn(data: TempDir, command: impl FnOnce(&Path) -> Result<Command>) -> Result<Server> {
+        let mut command = command(data.path())?;
         let begun = Instant::now();
         let mut child = command
             .stdin(Stdio::null())
@@ -141,6 +157,10 @@ impl Server {
             _child: Some(running),
         })
     }
+}
+
+fn data() -> Result<TempDir> {
+    tempfile::tempdir_in(disk::data_folder()?).context("make a directory for the server's data")
 }
 
 fn command(peer: &Peer, programs: &Programs, data: &Path) -> Result<Command> {

@@ -8,7 +8,7 @@ use super::{
 use crate::{
     crowd::{Bookmark, Crowd, Leaving},
     load,
-    peer::{self, Peer, Server},
+    peer::{self, Server},
     plan::{Names, Plan},
     runs,
 };
@@ -74,9 +74,9 @@ pub(super) struct Churn {
 
 /// Lets them come and go.
 pub(super) fn measure(bars: &Bars) -> Result<Churn> {
-    let server = match &bars.url {
-        Some(url) => Server::at(url, bars.pid)?,
-        None => Server::start(&Peer::Taproom, &bars.programs)?,
+    let (server, metrics) = match &bars.url {
+        Some(url) => (Server::at(url, bars.pid)?, bars.metrics.clone()),
+        None => Server::start_measured(&bars.programs).map(|(server, metrics)| (server, Some(metrics)))?,
     };
     let account = server.account.clone().context("churn reads the server's memory: name its process with --pid")?;
     let plan = Plan {
@@ -104,7 +104,13 @@ pub(super) fn measure(bars: &Bars) -> Result<Churn> {
         scene.crowd.leave(number, Leaving::Politely)?;
     }
     runs::settle(&mut scene.crowd, Some(&account))?;
-    let believed = bars.metrics.as_deref().map(believed).transpose()?;
+    let believed = metrics.as_deref().and_then(|url| match believed(url) {
+        Ok(connections) => Some(connections),
+        Err(error) => {
+            eprintln!("churn: the server does not tell how many connections it has: {error:#}");
+            None
+        }
+    });
     let (left, stalled, ended, gaps) = (scene.left, scene.stalled, scene.ended, scene.gaps);
     let (empty, faults) = (megabytes()?, scene.faults);
     Ok(Churn { minutes: bars.come_and_go, left, stalled, ended, gaps, before, after, empty, believed, faults })
