@@ -16,6 +16,8 @@ mod crowd;
 mod disk;
 #[path = "fanout/door.rs"]
 mod door;
+#[path = "fanout/faults.rs"]
+mod faults;
 #[path = "fanout/frames.rs"]
 mod frames;
 #[path = "fanout/known.rs"]

@@ -119,6 +119,10 @@ impl Bars {
     pub(crate) fn measure(&self) -> Result<bool> {
         let files = accounting::raise_open_files_limit();
         ensure!(files >= FILES, "{FILES} open files are needed and {files} are allowed; see ulimit -Hn");
+        ensure!(
+            self.picture.is_none() || self.wants(Part::Loads),
+            "--picture draws the part loads, which is not asked for"
+        );
         let begun = Instant::now();
         println!("{}; load average {}", self.headline(), accounting::load_average());
         let (mut verdicts, mut beginnings) = (Verdicts::default(), Beginnings::default());

@@ -2,6 +2,7 @@
 
 use crate::{
     door::{Arrival, Door, Wire},
+    faults::Faults,
     frames::{self, Kind},
     known::Known,
     plan::{Plan, Presence},
@@ -526,6 +527,18 @@ impl Tally {
     /// Deliveries, each counted once.
     pub(crate) fn arrived(&self) -> usize {
         self.in_order + self.reordered
+    }
+
+    /// What went wrong while so many deliveries and answers were due.
+    pub(crate) fn faults(&self, deliveries: usize, answers: usize) -> Faults {
+        let unanswered = answers.saturating_sub(self.acknowledged);
+        Faults {
+            lost: deliveries.saturating_sub(self.arrived()),
+            doubled: self.doubled,
+            reordered: self.reordered,
+            others: unanswered + self.refused + self.gaps + self.ended,
+            complaint: self.complaint.clone(),
+        }
     }
 
     fn complain(&mut self, words: String) {

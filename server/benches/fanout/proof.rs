@@ -1,19 +1,27 @@
 //! The parts of the load that decide what is lost, doubled or late, held to their own tests.
 #![allow(dead_code, reason = "the load uses the rest")]
 
+mod faults;
+#[path = "bars/figures.rs"]
+mod figures;
 mod frames;
 mod known;
 #[path = "bars/picture.rs"]
 mod picture;
 mod plan;
+mod report;
 mod sequence;
+#[path = "bars/verdicts.rs"]
+mod verdicts;
 
+use faults::Faults;
 use frames::{HEAD, ID, Kind, MESSAGE, SEQ, TYPE, first, from_client, from_server};
 use known::Known;
 use picture::Group;
 use plan::{Plan, Presence};
 use sequence::{Heard, Sequence};
 use std::time::Duration;
+use verdicts::Verdicts;
 
 fn heard(positions: &[u64]) -> Vec<Heard> {
     let mut sequence = Sequence::after(3);
@@ -89,6 +97,27 @@ fn what_is_passed_over_is_not_missed() {
     sequence.pass_over(10);
     assert_eq!((sequence.hear(11), sequence.missing(), sequence.newest()), (Heard::InOrder, 0, 11));
     assert_eq!((sequence.hear(13), sequence.missing()), (Heard::InOrder, 1));
+}
+
+#[test]
+fn a_bar_holds_up_to_its_bound_and_misses_above_it() {
+    let mut verdicts = Verdicts::default();
+    verdicts.at_most("cheap", Some(1.0), "x", 1.0);
+    assert!(verdicts.hold() && verdicts.to_string().contains("| holds"), "{verdicts}");
+    verdicts.at_most("dear", Some(1.01), "x", 1.0);
+    assert!(!verdicts.hold() && verdicts.to_string().contains("1.01 x"), "{verdicts}");
+    assert!(verdicts.is_clean(), "to miss a bar is not to lose a message");
+}
+
+#[test]
+fn no_ratio_is_told_where_a_message_was_lost() {
+    let (whole, lost) = (Faults::default(), Faults { lost: 7, ..Faults::default() });
+    let mut verdicts = Verdicts::default();
+    verdicts.at_most_if_whole("CPU", Some(0.53), "x", Some(1.0), &[("taproom", &whole), ("bun", &lost)]);
+    verdicts.blame("a load, bun", &lost);
+    let told = verdicts.to_string();
+    assert!(told.contains("REFUSED") && told.contains("bun lost: 7, 0, 0") && !told.contains("0.53"), "{told}");
+    assert!(told.contains("NOT everything arrived") && !verdicts.is_clean() && !verdicts.hold(), "{told}");
 }
 
 #[test]

@@ -1,12 +1,9 @@
 //! 9,000 come and go, stall and return for minutes: memory has to end where it began, and nobody may miss anything.
 
-use super::{
-    Bars,
-    figures::Table,
-    verdicts::{Faults, Verdicts},
-};
+use super::{Bars, figures::Table, verdicts::Verdicts};
 use crate::{
     crowd::{Bookmark, Crowd, Leaving},
+    faults::Faults,
     load,
     peer::{self, Server},
     plan::{Names, Plan},

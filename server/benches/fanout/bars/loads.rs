@@ -4,12 +4,13 @@ use super::{
     Bars, Beginnings,
     figures::{Samples, Table},
     picture,
-    verdicts::{Faults, Verdicts},
+    verdicts::Verdicts,
 };
 use crate::{
     accounting,
     crowd::Crowd,
     disk::Commits,
+    faults::Faults,
     load,
     peer::{Peer, Programs, Server},
     plan::Plan,
@@ -122,7 +123,7 @@ impl Figures {
         let load = load::put(&mut crowd, plan, server.account.as_ref())?;
 
         let tally = crowd.tally();
-        self.faults.add(Faults::of(tally, plan.deliveries(), plan.messages()));
+        self.faults.add(tally.faults(plan.deliveries(), plan.messages()));
         self.micros.add_if(load.server.map(|cpu| cpu.as_secs_f64() * 1e6 / plan.deliveries() as f64));
         self.p50.add(millis(tally.latency.value_at_quantile(0.50)));
         self.p99.add(millis(tally.latency.value_at_quantile(0.99)));

@@ -4,11 +4,12 @@ use super::{
     Bars, Beginnings,
     figures::{Samples, Table},
     picture,
-    verdicts::{Faults, Verdicts},
+    verdicts::Verdicts,
 };
 use crate::{
     accounting::{self, Memory},
     crowd::Crowd,
+    faults::Faults,
     load,
     peer::{Peer, Programs, Server},
     plan::{Names, Plan, Presence},
@@ -125,7 +126,7 @@ impl Stage {
     fn burst(&mut self, count: usize, faults: &mut Faults) -> Result<Memory> {
         let burst = runs::burst_of(&Plan { connections: count, ..self.crowd.plan().clone() });
         load::put(&mut self.crowd, &burst, self.server.account.as_ref())?;
-        faults.add(Faults::of(self.crowd.tally(), burst.deliveries(), burst.messages()));
+        faults.add(self.crowd.tally().faults(burst.deliveries(), burst.messages()));
         self.settled()
     }
 

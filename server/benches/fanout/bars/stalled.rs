@@ -3,11 +3,12 @@
 use super::{
     Bars, Beginnings,
     figures::{Samples, Table},
-    verdicts::{Faults, Verdicts},
+    verdicts::Verdicts,
 };
 use crate::{
     accounting,
     crowd::Crowd,
+    faults::Faults,
     load,
     peer::{Peer, Programs, Server},
     plan::Plan,
@@ -82,7 +83,7 @@ impl Stalls {
     /// Puts a load on the server. Milliseconds that all but a hundredth of its deliveries took at most.
     fn p99(&mut self, crowd: &mut Crowd, plan: &Plan, server: &Server) -> Result<f64> {
         load::put(crowd, plan, server.account.as_ref())?;
-        self.faults.add(Faults::of(crowd.tally(), plan.deliveries(), plan.messages()));
+        self.faults.add(crowd.tally().faults(plan.deliveries(), plan.messages()));
         Ok(millis(crowd.tally().latency.value_at_quantile(0.99)))
     }
 

@@ -3,11 +3,12 @@
 use super::{
     Bars, Beginnings,
     figures::{Samples, Table},
-    verdicts::{Faults, Verdicts},
+    verdicts::Verdicts,
 };
 use crate::{
     accounting,
     crowd::Crowd,
+    faults::Faults,
     load,
     peer::{Peer, Programs, Server},
     plan::{Names, Plan},
@@ -91,7 +92,7 @@ impl Figures {
         self.micros.add(micros(until_page));
         self.micros_told.add(micros(until_told));
         self.seconds.add(seconds);
-        self.faults.add(Faults::of(crowd.tally(), page, 0));
+        self.faults.add(crowd.tally().faults(page, 0));
         drop(server);
         Ok(())
     }
