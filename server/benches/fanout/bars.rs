@@ -127,10 +127,10 @@ impl Bars {
         println!("{}; load average {}", self.headline(), accounting::load_average());
         let (mut verdicts, mut beginnings) = (Verdicts::default(), Beginnings::default());
         let loads = self.wants(Part::Loads).then(|| loads::measure(self, &mut beginnings)).transpose()?;
-        let memory = self.wants(Part::Memory).then(|| memory::measure(self, &mut beginnings)).transpose()?;
         if let Some(loads) = &loads {
             loads.tell(&mut verdicts);
         }
+        let memory = self.wants(Part::Memory).then(|| memory::measure(self, &mut beginnings)).transpose()?;
         if let Some(memory) = &memory {
             memory.tell(&mut verdicts);
         }
