@@ -12,7 +12,7 @@ const OWN_PER_CORE: u64 = 4;
 /// One file of so many is for connections that ask over HTTP; sockets get the others.
 const REQUESTS_SHARE: u64 = 8;
 
-/// Connections that ask over HTTP, at once.
+/// Connections that ask over HTTP while sockets have all that is theirs.
 const REQUESTS: RangeInclusive<u64> = 16..=1_024;
 
 /// Sockets, where the operator names no number. What they need of memory bounds them as well.
@@ -26,7 +26,7 @@ const FEW_SOCKETS: usize = 1_000;
 pub(crate) struct Places {
     /// Sockets.
     pub(crate) sockets: usize,
-    /// Connections that ask over HTTP.
+    /// Connections that ask over HTTP when every seat is taken; while some are free, those may be used as well.
     pub(crate) requests: usize,
 }
 

@@ -86,7 +86,7 @@ impl Server {
         let store = Store::new(database.clone());
         let rooms = Rooms::new(store.clone()).with_seats(config.max_connections_per_room as usize);
         let (journal, writer) = Journal::open(database, rooms.clone());
-        let (seats, lobby) = (Seats::new(config, places), Lobby::new(places.requests));
+        let (seats, lobby) = (Seats::new(config, places), Lobby::new(places.sockets + places.requests));
         let (metrics, exporter) = config.metrics.as_ref().map(|_| Metrics::measured()).unzip();
         let metrics = metrics.unwrap_or_default();
         workers.spawn(writer.measured(metrics.journal.clone()).run());

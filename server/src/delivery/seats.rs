@@ -8,6 +8,7 @@ use std::{
     net::{IpAddr, Ipv4Addr},
     sync::Arc,
 };
+use tokio::sync::OwnedSemaphorePermit;
 
 /// The addresses that are counted as one. Whoever has an IPv6 address has the whole network of it, 64 bits and more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -69,6 +70,8 @@ pub(crate) struct Seat {
     /// How fast this socket may send.
     pub(super) pace: Pace,
     household: Option<Household>,
+    /// The connection's open file, where files are counted.
+    file: Option<OwnedSemaphorePermit>,
     seats: Seats,
 }
 
@@ -96,7 +99,7 @@ impl Seats {
             taken.by_household.insert(household, of_one + 1);
         }
         taken.count += 1;
-        Ok(Seat { pace: self.0.pace.clone(), household, seats: self.clone() })
+        Ok(Seat { pace: self.0.pace.clone(), household, file: None, seats: self.clone() })
     }
 
     /// How many are taken.
@@ -106,6 +109,13 @@ impl Seats {
 
     pub(crate) fn are_full(&self) -> bool {
         self.taken() >= self.0.seats
+    }
+}
+
+impl Seat {
+    /// Keeps the connection's open file for as long as the seat is taken.
+    pub(crate) fn keep(&mut self, file: Option<OwnedSemaphorePermit>) {
+        self.file = file;
     }
 }
 

@@ -1,5 +1,6 @@
-//! Connections that ask over HTTP: so many at once. When there is no place for the next one, whoever has asked for nothing
-//! for the longest time has to go, so that nobody keeps others out by holding connections open.
+//! Connections that ask over HTTP. Each has a file, which it takes along when it becomes a socket: a crowd that comes at
+//! once may have all that sockets do not have yet. When no file is left for the next one, whoever has asked for nothing for
+//! the longest time has to go, so that nobody keeps others out by holding connections open.
 
 use parking_lot::Mutex;
 use std::{collections::BTreeMap, sync::Arc};
@@ -12,7 +13,7 @@ pub(crate) struct Lobby(Arc<Inner>);
 
 struct Inner {
     size: usize,
-    places: Arc<Semaphore>,
+    files: Arc<Semaphore>,
     listed: Mutex<Listed>,
     /// Notified when there is somebody who can be sent away.
     somebody_waits: Notify,
@@ -27,7 +28,7 @@ struct Listed {
 
 /// A place in the lobby that nobody has yet.
 pub(crate) struct Place {
-    _permit: OwnedSemaphorePermit,
+    file: OwnedSemaphorePermit,
     lobby: Lobby,
 }
 
@@ -51,10 +52,11 @@ enum Stay {
 }
 
 impl Lobby {
-    pub(crate) fn new(places: usize) -> Lobby {
+    /// As many connections at once as there are files for them and for sockets together.
+    pub(crate) fn new(files: usize) -> Lobby {
         Lobby(Arc::new(Inner {
-            size: places,
-            places: Arc::new(Semaphore::new(places)),
+            size: files,
+            files: Arc::new(Semaphore::new(files)),
             listed: Mutex::default(),
             somebody_waits: Notify::new(),
         }))
@@ -62,27 +64,27 @@ impl Lobby {
 
     /// A place for the next connection, made free where there is none. One caller at a time.
     pub(crate) async fn place(&self) -> Place {
-        let permit = loop {
-            match self.0.places.clone().try_acquire_owned() {
-                Ok(permit) => break permit,
-                Err(_) if self.send_one_away() => break self.free_place().await,
+        let file = loop {
+            match self.0.files.clone().try_acquire_owned() {
+                Ok(file) => break file,
+                Err(_) if self.send_one_away() => break self.free_file().await,
                 // All of them are being listened to. That does not take long, or else they wait soon.
                 Err(_) => tokio::select! {
-                    permit = self.free_place() => break permit,
+                    file = self.free_file() => break file,
                     () = self.0.somebody_waits.notified() => {}
                 },
             }
         };
-        Place { _permit: permit, lobby: self.clone() }
+        Place { file, lobby: self.clone() }
     }
 
-    /// How many places are taken.
-    pub(crate) fn taken(&self) -> usize {
-        self.0.size - self.0.places.available_permits()
+    /// How many files are taken, those of sockets included.
+    pub(crate) fn files_taken(&self) -> usize {
+        self.0.size - self.0.files.available_permits()
     }
 
-    async fn free_place(&self) -> OwnedSemaphorePermit {
-        self.0.places.clone().acquire_owned().await.expect("the places are never closed")
+    async fn free_file(&self) -> OwnedSemaphorePermit {
+        self.0.files.clone().acquire_owned().await.expect("they are never closed")
     }
 
     fn send_one_away(&self) -> bool {
@@ -124,11 +126,15 @@ impl Visit {
         }
     }
 
-    /// It becomes a socket, which has a seat elsewhere.
-    pub(super) fn leave(&self) {
-        let stay = std::mem::take(&mut *self.stay.lock());
-        if let Stay::Listed(number, place) = stay {
-            place.lobby.strike_off(number);
+    /// It becomes a socket, and takes its file along.
+    pub(super) fn leave(&self) -> Option<OwnedSemaphorePermit> {
+        match std::mem::take(&mut *self.stay.lock()) {
+            Stay::Fresh(place) => Some(place.file),
+            Stay::Listed(number, place) => {
+                place.lobby.strike_off(number);
+                Some(place.file)
+            }
+            Stay::Gone => None,
         }
     }
 
@@ -208,15 +214,18 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_that_becomes_a_socket_makes_place_and_is_not_sent_away() {
-        let lobby = Lobby::new(1);
+    async fn one_that_becomes_a_socket_keeps_its_file_and_is_not_sent_away() {
+        let lobby = Lobby::new(2);
         let socket = lobby.place().await.taken();
         assert!(socket.sent_away().now_or_never().is_none());
-        socket.leave();
+        let file = socket.leave().expect("it has one");
         let next = lobby.place().now_or_never().expect("there is place").taken();
         assert!(next.sent_away().now_or_never().is_none());
+        assert!(lobby.place().now_or_never().is_none(), "the socket's file is not free");
+        assert!(next.sent_away().now_or_never().is_some());
         drop(next);
-        assert!(lobby.place().now_or_never().is_some());
-        assert!(socket.sent_away().now_or_never().is_none());
+        drop(file);
+        assert_eq!(lobby.files_taken(), 0);
+        assert!(socket.leave().is_none() && socket.sent_away().now_or_never().is_none());
     }
 }

@@ -29,7 +29,10 @@ pub(crate) fn metrics_router(scraped: Scraped) -> Router {
 }
 
 async fn metrics(State(Scraped { exporter, seats, lobby, rooms }): State<Scraped>) -> Response {
-    let render = move || exporter.render(seats.taken(), lobby.taken(), rooms.count());
+    let render = move || {
+        let sockets = seats.taken();
+        exporter.render(sockets, lobby.files_taken().saturating_sub(sockets), rooms.count())
+    };
     match spawn_blocking(render).await {
         Ok(text) => ([(header::CONTENT_TYPE, TEXT)], text).into_response(),
         // It panicked, which the log has, or the runtime ends.

@@ -39,7 +39,7 @@ pub(super) async fn open(
         Ok(arrival) => arrival,
         Err(problem) => return problem.into_response(),
     };
-    let seat = match site.seats.take(caller.household(request.headers(), &site.proxies)) {
+    let mut seat = match site.seats.take(caller.household(request.headers(), &site.proxies)) {
         Ok(seat) => seat,
         Err(none) => return turned_away(&site, none.into(), Problem::from(none)),
     };
@@ -47,7 +47,7 @@ pub(super) async fn open(
         return turned_away(&site, Reason::RoomFull, Problem::room_full());
     }
     // From here on the seat counts the connection, also while it waits at the door.
-    caller.visit.leave();
+    seat.keep(caller.visit.leave());
     let Ok(admitted) = site.admission.admit().await else {
         return turned_away(&site, Reason::Crowded, Problem::crowded());
     };

@@ -112,6 +112,26 @@ async fn health_answers_while_every_seat_is_taken_and_connections_are_held_open(
     assert!(log.contains("few people can be connected"), "its operator is told: {log}");
 }
 
+/// Everybody has been accepted before the first one asks, as after a restart.
+#[tokio::test]
+async fn a_crowd_for_which_there_are_seats_does_not_push_itself_out() {
+    let data = tempfile::tempdir().expect("a directory");
+    let (child, address) = started(with_files(FILES, &data, &["--max-connections", "24"])).await;
+    let mut wires = Vec::new();
+    for _ in 0..24 {
+        wires.push(dial(address).await);
+    }
+    assert_eq!(health(address, "/livez").await.0, 200, "those before it are accepted");
+    let mut inside = Vec::new();
+    for wire in wires {
+        inside.push(TestClient::open(Box::new(wire), &address.to_string(), "room=x", &[], DEADLINE).await);
+    }
+    for client in &mut inside {
+        client.is_alive().await;
+    }
+    stops(child).await;
+}
+
 #[tokio::test]
 async fn more_connections_than_files_are_refused_at_the_start_with_what_to_change() {
     let data = tempfile::tempdir().expect("a directory");
