@@ -24,7 +24,7 @@ use std::{
     fs::File,
     io::Write,
     path::{Path, PathBuf},
-    sync::Arc,
+    task::Waker,
     time::{Duration, Instant},
 };
 use tokio::{runtime::Runtime, task::JoinSet};
@@ -150,7 +150,8 @@ fn journal(runtime: &Runtime, folder: &Path, senders: usize, time: Duration) -> 
         // Somebody is in the room, so that events are shown as well.
         let reader = People::new(Serve::default().limits()).arrive(None);
         let person = (reader.id(), reader.called().name);
-        let reader = rooms.enter(&RoomName::default(), person, &From::default(), Arc::default()).await?;
+        let reader = rooms.enter(&RoomName::default(), person, &From::default()).await?;
+        let listening = reader.listen(Waker::noop().clone());
         let began = Instant::now();
         let sending: JoinSet<_> =
             (0..senders).map(|number| send(journal.clone(), number as u64, began, time)).collect();
@@ -160,7 +161,7 @@ fn journal(runtime: &Runtime, folder: &Path, senders: usize, time: Duration) -> 
             latency.add(&one)?;
         }
         let elapsed = began.elapsed();
-        drop(reader);
+        drop((listening, reader));
         writing.join_all().await;
         let written = tally.read();
         Ok((Found { count: latency.len(), elapsed, latency }, written.drafts as f64 / written.commits as f64))

@@ -11,8 +11,10 @@ use crate::{
 use app::protocol::{Kind, MessageId, NickName, RoomName, SocketId, Text};
 pub use refusal::Refusal;
 use sha2::{Digest, Sha256};
-use std::sync::Arc;
-use tokio::sync::Notify;
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+};
 
 /// What every door asks before it does something. Cloning is cheap.
 #[derive(Clone)]
@@ -54,14 +56,14 @@ impl Chat {
     }
 
     /// Lets somebody into a room.
-    pub async fn enter(
+    pub fn enter(
         &self,
         who: &Presence,
-        room: &RoomName,
-        from: &From,
-        wake: Arc<Notify>,
-    ) -> Result<Subscription, Refusal> {
-        Ok(self.rooms.enter(room, (who.id(), who.called().name), from, wake).await?)
+        room: RoomName,
+        from: From,
+    ) -> impl Future<Output = Result<Subscription, Refusal>> + Send + 'static {
+        let (rooms, person) = (self.rooms.clone(), (who.id(), who.called().name));
+        async move { Ok(rooms.enter(&room, person, &from).await?) }
     }
 
     /// Counts one deed against the person's limit. Entering rooms and taking names cost as much as a message.
@@ -118,9 +120,10 @@ fn digest(lasting: &str) -> [u8; AuthorKey::DIGEST] {
 }
 
 impl Posting {
-    /// Waits until the message is kept and shown.
-    pub async fn kept(self) -> Result<Kept, Refusal> {
+    /// Ready when the message is kept and shown, or refused.
+    pub fn poll_kept(&mut self, cx: &mut Context<'_>) -> Poll<Result<Kept, Refusal>> {
         // The writer is gone only while the server stops. The author sends again, with the same id.
-        Ok(self.answer.await.unwrap_or(Err(NotKept::Busy))?)
+        let answer = Pin::new(&mut self.answer).poll(cx).map(|answer| answer.unwrap_or(Err(NotKept::Busy)));
+        answer.map_err(Refusal::from)
     }
 }

@@ -5,7 +5,9 @@ use clap::{Args, Parser, Subcommand};
 use ipnet::IpNet;
 use std::{
     net::IpAddr,
+    num::NonZeroUsize,
     path::{Path, PathBuf},
+    thread,
     time::Duration,
 };
 
@@ -156,6 +158,10 @@ pub struct Serve {
     #[arg(long, env = "TAPROOM_METRICS", value_name = "ADDRESS:PORT")]
     pub metrics: Option<String>,
 
+    /// Threads that write to sockets. Without it: one for each core
+    #[arg(long, env = "TAPROOM_DELIVERY_THREADS", value_name = "NUMBER")]
+    pub delivery_threads: Option<NonZeroUsize>,
+
     /// Seconds that goodbyes may take when the server is told to stop
     #[arg(long, env = "TAPROOM_STOP_SECONDS", default_value_t = 10, value_name = "SECONDS")]
     pub stop_seconds: u64,
@@ -195,6 +201,11 @@ impl Serve {
             bytes_per_second: self.bytes_per_second.unwrap_or(bytes(frames_per_second)),
             byte_burst: self.byte_burst.unwrap_or(bytes(frame_burst)),
         }
+    }
+
+    /// Threads that write to sockets.
+    pub fn delivery_threads(&self) -> NonZeroUsize {
+        self.delivery_threads.or_else(|| thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN)
     }
 
     /// How long goodbyes may take.

@@ -23,12 +23,12 @@ use app::protocol::Timestamp;
 use axum::{Router, serve::Listener};
 use chat::Chat;
 use config::Serve;
-use delivery::Seats;
+use delivery::{Delivery, Seats, Shards};
 use files::{Places, TooFewFiles};
 use journal::Journal;
 use people::People;
 use rooms::Rooms;
-use std::time::SystemTime;
+use std::{io, time::SystemTime};
 use store::{Database, OpenError, Store};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 pub use web::{Entrance, Peer};
@@ -51,14 +51,18 @@ pub struct Server {
     metrics: Option<Router>,
     /// Where it answers.
     metrics_entrance: Option<Entrance>,
-    /// Open sockets.
-    connections: TaskTracker,
+    /// Those who are being let in.
+    arrivals: TaskTracker,
+    /// The shards with everybody's sockets.
+    shards: TaskTracker,
     /// The journal's writer and the rooms' housekeepers.
     workers: TaskTracker,
     /// Cancelled when the server is to stop: nobody is let in, sockets say goodbye.
     stopping: CancellationToken,
     /// Cancelled when the last socket is gone.
     idle: CancellationToken,
+    /// Where serving is not waited for to its end, their threads end with this.
+    _threads: Shards,
 }
 
 /// Why there is no server.
@@ -70,15 +74,19 @@ pub enum NotOpened {
     /// The process may not have enough files open.
     #[error(transparent)]
     Files(#[from] TooFewFiles),
+    /// The system gives no more threads or descriptors.
+    #[error("sockets cannot be served: {0}; see the limits on threads and open files (ulimit -u, ulimit -n)")]
+    Delivery(#[from] io::Error),
 }
 
 impl Server {
-    /// Opens the log and starts the tasks that keep it; fails where the data directory cannot be used, or where there
-    /// is no place for as many connections as are wanted. Must be called on a tokio runtime.
+    /// Opens the log and starts the tasks that keep it, and the threads that serve sockets; fails where the data
+    /// directory cannot be used, or where there is no place for as many connections as are wanted. Must be called on a
+    /// tokio runtime; on one of a single thread everything is done by its tasks.
     pub fn open(config: &Serve) -> Result<Server, NotOpened> {
         // The pages' own runtime. A second server in one process finds it there already.
         let _ = any_spawner::Executor::init_tokio();
-        let (connections, workers) = (TaskTracker::new(), TaskTracker::new());
+        let (arrivals, shards, workers) = (TaskTracker::new(), TaskTracker::new(), TaskTracker::new());
         let (stopping, idle) = (CancellationToken::new(), CancellationToken::new());
 
         let places = Places::share_out(config.max_connections)?;
@@ -98,10 +106,12 @@ impl Server {
             metrics_router(Scraped { exporter, seats: seats.clone(), lobby: lobby.clone(), rooms: rooms.clone() })
         });
         let chat = Chat::new(People::new(config.limits()), rooms, store, journal);
-        let site = Site::new(chat, config, seats, metrics, connections.clone(), stopping.clone());
+        let (delivery, _threads) =
+            Delivery::start(&chat, &metrics.delivery, config.delivery_threads(), &shards, &stopping)?;
+        let site = Site::new(chat, config, seats, metrics, delivery, arrivals.clone(), stopping.clone());
         let router = web::router(site);
         let (metrics, metrics_entrance) = (metrics_router, None);
-        Ok(Server { router, lobby, metrics, metrics_entrance, connections, workers, stopping, idle })
+        Ok(Server { router, lobby, metrics, metrics_entrance, arrivals, shards, workers, stopping, idle, _threads })
     }
 
     /// Answers `/metrics` there, for as long as it serves. Without `--metrics` there is nothing to answer.
@@ -115,13 +125,12 @@ impl Server {
             self.workers.spawn(answer(entrance, Lobby::new(SCRAPERS), router, self.idle.clone()));
         }
         answer(listener, self.lobby, self.router, self.stopping).await;
-        // With the router gone the journal has no writers left, save those of sockets: its task ends when its queue is
-        // empty.
-        self.connections.close();
-        self.connections.wait().await;
+        gone(&self.arrivals).await;
+        // With the router gone nobody comes to the shards any more: they end when their last socket has said goodbye.
+        gone(&self.shards).await;
+        // And with them the journal has nobody who writes: its task ends when its queue is empty.
         self.idle.cancel();
-        self.workers.close();
-        self.workers.wait().await;
+        gone(&self.workers).await;
     }
 
     /// A handle that stops the server.
@@ -154,4 +163,9 @@ impl Stop {
     pub fn stop(&self) {
         self.0.cancel();
     }
+}
+
+async fn gone(tracker: &TaskTracker) {
+    tracker.close();
+    tracker.wait().await;
 }

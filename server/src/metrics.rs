@@ -189,7 +189,7 @@ impl Delivery {
             by.counter("taproom_frames_total", help, &[("direction", direction)])
         };
         let bytes = |direction| {
-            let help = "Bytes in WebSocket frames of text, without their headers, by direction.";
+            let help = "Bytes of WebSocket frames of text, by direction: what comes in without its headers, what goes out with them.";
             by.counter("taproom_frame_bytes_total", help, &[("direction", direction)])
         };
         Delivery {
@@ -198,10 +198,7 @@ impl Delivery {
             bytes_in: bytes("in"),
             frames_out: frames("out"),
             bytes_out: bytes("out"),
-            lag: by.histogram(
-                LAG,
-                "How many events the reader that was furthest behind was, sampled while there is work.",
-            ),
+            lag: by.histogram(LAG, "How many events a room's first reader was behind, sampled at each of its turns."),
             stalled: by.gauge("taproom_stalled_readers", "Sockets that take nothing of what waits for them.", &[]),
             closed_slow: by.counter(
                 "taproom_slow_readers_closed_total",
@@ -233,7 +230,7 @@ impl Delivery {
         self.deliveries.increment(messages);
     }
 
-    /// A reader, or the last one of many, was so many events behind. Every call is kept for up to
+    /// The first reader of a room's turn was so many events behind. Every call is kept for up to
     /// [`UPKEEP`](Exporter::UPKEEP), so this is for one call in a pass, not one for each reader.
     pub(crate) fn behind(&self, events: u64) {
         self.lag.record(events as f64);

@@ -4,11 +4,13 @@ mod presence;
 mod recent;
 mod replay;
 mod room;
+mod stretch;
 mod subscription;
 
 use crate::{
     people::PersonId,
     store::{Store, Unreadable},
+    websocket::framing,
 };
 use app::protocol::{Epoch, Event, NickName, RoomName, Seq, ServerFrame, UserList};
 use bytes::Bytes;
@@ -23,8 +25,9 @@ use std::{
     },
     time::Duration,
 };
-pub(crate) use subscription::MAX_READ_BYTES;
-pub use subscription::{From, Subscription};
+pub(crate) use stretch::{Run, Stretch};
+pub(crate) use subscription::{Ahead, Listed};
+pub use subscription::{From, Listening, Subscription};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -75,9 +78,9 @@ impl std::fmt::Debug for Rooms {
     }
 }
 
-/// A frame as it travels: written once, shared by all who read it.
+/// A frame as it travels, with its WebSocket header: written once, shared by all who read it.
 pub(crate) fn encode(frame: &ServerFrame) -> Bytes {
-    serde_json::to_vec(frame).expect("frames are plain data").into()
+    framing::text(&serde_json::to_vec(frame).expect("frames are plain data"))
 }
 
 impl Rooms {
@@ -103,7 +106,7 @@ impl Rooms {
 
     /// Whether as many connections are in a room as it holds.
     pub fn is_full(&self, name: &RoomName) -> bool {
-        self.find(name).is_some_and(|room| room.listeners() >= self.inner.seats)
+        self.find(name).is_some_and(|room| room.connections() >= self.inner.seats)
     }
 
     /// The life of the log that all rooms are in.
@@ -111,25 +114,28 @@ impl Rooms {
         self.inner.store.epoch()
     }
 
-    /// Enters a room, reading on from a position. `wake` is notified whenever there may be something to read.
+    /// Enters a room, to read on from a position.
     pub async fn enter(
         &self,
         name: &RoomName,
         person: (PersonId, NickName),
         from: &From,
-        wake: Arc<Notify>,
     ) -> Result<Subscription, NotEntered> {
         let room = self.registered(name)?;
         if let Err(unreadable) = room.open(&self.inner.store).await {
             self.unregister(name, &room);
             return Err(unreadable.into());
         }
-        let key = self.inner.next_key.fetch_add(1, Ordering::Relaxed);
         let kept = self.kept(&room, from).await?;
-        if !room.listen(key, wake, self.inner.seats) {
+        if !room.take_seat(self.inner.seats) {
             return Err(NotEntered::RoomFull);
         }
-        Ok(Subscription::new(self.clone(), room, key, person, from, kept))
+        Ok(Subscription::new(self.clone(), room, person, from, kept))
+    }
+
+    /// A number that no listener has had.
+    fn next_key(&self) -> u64 {
+        self.inner.next_key.fetch_add(1, Ordering::Relaxed)
     }
 
     fn registered(&self, name: &RoomName) -> Result<Arc<Room>, NotEntered> {

@@ -18,7 +18,7 @@ mod visitor;
 use crate::{
     chat::Chat,
     config::Serve,
-    delivery::{Admission, Seats},
+    delivery::{Admission, Delivery, Seats},
     metrics::Metrics,
 };
 use axum::{Router, extract::State, middleware, response::Response, routing::get};
@@ -43,18 +43,22 @@ pub struct Site {
     /// Whose `X-Forwarded-For` is believed.
     proxies: Arc<[IpNet]>,
     metrics: Arc<Metrics>,
-    connections: TaskTracker,
+    delivery: Delivery,
+    /// Those who are being let in.
+    arrivals: TaskTracker,
     stopping: CancellationToken,
 }
 
 impl Site {
-    /// The site over `chat`. Its sockets are counted in `connections` and end when `stopping` is cancelled.
+    /// The site over `chat`. Who opens a socket is counted in `arrivals` until `delivery` has them, and nobody is let in
+    /// once `stopping` is cancelled.
     pub(crate) fn new(
         chat: Chat,
         config: &Serve,
         seats: Seats,
         metrics: Metrics,
-        connections: TaskTracker,
+        delivery: Delivery,
+        arrivals: TaskTracker,
         stopping: CancellationToken,
     ) -> Site {
         let (origins, proxies) = (config.origins.clone().into(), config.trusted_proxies.clone().into());
@@ -65,7 +69,8 @@ impl Site {
             seats,
             proxies,
             metrics: metrics.into(),
-            connections,
+            delivery,
+            arrivals,
             stopping,
         }
     }

@@ -9,7 +9,14 @@ use crate::people::PersonId;
 use app::protocol::{MAX_LISTED_USERS, NickName, RoomName, ServerFrame, User, UserList};
 use bytes::Bytes;
 use front::{Front, Listed};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
+use tokio::time::Instant;
+
+/// More people than this are a crowd: of its list only the front is told, and that may be a moment old.
+const CROWD: usize = 1_000;
+
+/// How old. So often, at most, a crowd's list is encoded while thousands come within seconds, each of whom wants one.
+const AGE: Duration = Duration::from_millis(250);
 
 /// The people of one room, each once however many connections they have.
 #[derive(Debug, Default)]
@@ -20,8 +27,16 @@ pub(super) struct Presence {
     front: Front,
     /// Rises with every change that a reader could see.
     generation: u64,
-    /// The encoded list and the generation that it shows.
-    encoded: Option<(u64, Bytes)>,
+    encoded: Option<Encoded>,
+}
+
+/// A list as it travels.
+#[derive(Debug, Clone)]
+pub(super) struct Encoded {
+    /// The snapshot that it shows.
+    pub(super) generation: u64,
+    pub(super) frame: Bytes,
+    at: Instant,
 }
 
 #[derive(Debug)]
@@ -82,16 +97,16 @@ impl Presence {
         self.generation
     }
 
-    /// The list as a frame, encoded once for all who read the same snapshot.
-    pub(super) fn frame(&mut self, room: &RoomName) -> Bytes {
-        match &self.encoded {
-            Some((generation, frame)) if *generation == self.generation => frame.clone(),
-            _ => {
-                let frame = super::encode(&ServerFrame::UserList(self.list(room)));
-                self.encoded = Some((self.generation, frame.clone()));
-                frame
-            }
+    /// The list as a frame, encoded once for all who read the same snapshot. A crowd's may be a moment old: whoever gets
+    /// it gets the next one as well.
+    pub(super) fn frame(&mut self, room: &RoomName, now: Instant) -> Encoded {
+        let is_crowd = self.count() > CROWD;
+        let is_good = |known: &&Encoded| known.generation == self.generation || (is_crowd && now < known.at + AGE);
+        if let Some(known) = self.encoded.as_ref().filter(is_good) {
+            return known.clone();
         }
+        let frame = super::encode(&ServerFrame::UserList(self.list(room)));
+        self.encoded.insert(Encoded { generation: self.generation, frame, at: now }).clone()
     }
 
     /// The list itself: the first [`MAX_LISTED_USERS`] in alphabetical order, and the count where that is not all.

@@ -1,11 +1,12 @@
 //! A room's newest frames, encoded once and shared by everybody who reads them.
 
+use super::stretch::Stretch;
 use app::protocol::Seq;
 use bytes::Bytes;
 use std::collections::VecDeque;
 
-/// Frames that are held, at most.
-const MAX_FRAMES: usize = 512;
+/// Frames that are held, at most: two seconds of a very busy room.
+const MAX_FRAMES: usize = 4_096;
 
 /// Bytes of frames that are held, at most; the newest frame is held whatever its size.
 const MAX_BYTES: usize = 1024 * 1024;
@@ -100,32 +101,40 @@ impl Recent {
         }
     }
 
-    /// The frames after a cursor, in order, up to `max_frames` and about `max_bytes`; `None` when the cursor is
-    /// further back than this reaches.
-    pub(super) fn after(&self, cursor: Seq, max_frames: usize, max_bytes: usize) -> Option<Vec<Bytes>> {
+    /// The frames after a cursor, up to about `max_bytes`; `None` when the cursor is further back than this reaches.
+    pub(super) fn after(&self, cursor: Seq, max_bytes: usize) -> Option<Stretch> {
         let Recent::Open { base, frames, .. } = self else { return None };
-        if cursor < *base {
+        if !self.reaches(cursor) {
             return None;
         }
         let skip = usize::try_from(cursor.distance_from(*base)).ok()?;
-        Some(within(frames.iter().skip(skip).take(max_frames), max_bytes))
+        Some(Stretch::of(cursor, within(frames.iter().skip(skip), max_bytes)))
+    }
+
+    /// Whether everything after a cursor is here.
+    pub(super) fn reaches(&self, cursor: Seq) -> bool {
+        matches!(self, Recent::Open { base, .. } if cursor >= *base)
     }
 }
 
 /// The first frames, up to about `max_bytes`, and one at least where there is one.
-pub(super) fn within<'a>(frames: impl Iterator<Item = &'a Bytes>, max_bytes: usize) -> Vec<Bytes> {
+pub(super) fn within<'a>(frames: impl Iterator<Item = &'a Bytes>, max_bytes: usize) -> impl Iterator<Item = &'a Bytes> {
     let mut bytes = 0;
-    let fits = |frame: &&Bytes| {
+    frames.take_while(move |frame| {
         let first = bytes == 0;
         bytes += frame.len();
         first || bytes <= max_bytes
-    };
-    frames.take_while(fits).cloned().collect()
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What a read after a position gives, frame by frame.
+    fn frames(recent: &Recent, after: u64, max_bytes: usize) -> Option<Vec<Bytes>> {
+        recent.after(Seq(after), max_bytes).map(|stretch| stretch.frames().map(Bytes::copy_from_slice).collect())
+    }
 
     fn frame(seq: u64) -> Bytes {
         Bytes::from(seq.to_string())
@@ -141,9 +150,9 @@ mod tests {
         recent.push(Seq(6), frame(6));
         recent.push(Seq(7), frame(7));
         assert_eq!(recent.head(), Seq(7));
-        assert_eq!(recent.after(Seq(5), 10, 1_000), Some(vec![frame(6), frame(7)]));
-        assert_eq!(recent.after(Seq(7), 10, 1_000), Some(vec![]));
-        assert_eq!(recent.after(Seq(4), 10, 1_000), None, "the store has these");
+        assert_eq!(frames(&recent, 5, 1_000), Some(vec![frame(6), frame(7)]));
+        assert_eq!(frames(&recent, 7, 1_000), Some(vec![]));
+        assert_eq!(frames(&recent, 4, 1_000), None, "the store has these");
     }
 
     #[test]
@@ -152,19 +161,19 @@ mod tests {
         recent.open_at(Seq(3));
         recent.push(Seq(4), frame(4));
         recent.push(Seq(7), frame(7));
-        assert_eq!(recent.after(Seq(4), 10, 1_000), None, "5 and 6 are in the store");
-        assert_eq!(recent.after(Seq(6), 10, 1_000), Some(vec![frame(7)]));
+        assert_eq!(frames(&recent, 4, 1_000), None, "5 and 6 are in the store");
+        assert_eq!(frames(&recent, 6, 1_000), Some(vec![frame(7)]));
         recent.raise(Seq(6));
         assert_eq!(recent.head(), Seq(7), "never back");
         recent.raise(Seq(9));
-        assert_eq!((recent.head(), recent.after(Seq(8), 10, 1_000)), (Seq(9), None));
+        assert_eq!((recent.head(), frames(&recent, 8, 1_000)), (Seq(9), None));
         let mut opening = Recent::opening();
         opening.raise(Seq(6));
         opening.open_at(Seq(5));
         assert_eq!(opening.head(), Seq(6), "the head was read a moment too early");
         recent.push(Seq(10), frame(10));
         recent.forget();
-        assert_eq!((recent.head(), recent.after(Seq(9), 10, 1_000)), (Seq(10), None));
+        assert_eq!((recent.head(), frames(&recent, 9, 1_000)), (Seq(10), None));
     }
 
     #[test]
@@ -174,8 +183,8 @@ mod tests {
         for seq in 1..=MAX_FRAMES as u64 + 10 {
             recent.push(Seq(seq), frame(seq));
         }
-        assert_eq!(recent.after(Seq(9), 1, 1_000), None);
-        assert_eq!(recent.after(Seq(10), 1, 1_000), Some(vec![frame(11)]));
+        assert_eq!(frames(&recent, 9, 1), None);
+        assert_eq!(frames(&recent, 10, 1), Some(vec![frame(11)]));
         for seq in 0..3 {
             recent.push(Seq(MAX_FRAMES as u64 + 11 + seq), Bytes::from(vec![b'x'; MAX_BYTES / 2 + 1]));
         }
@@ -190,8 +199,8 @@ mod tests {
         for seq in 1..=10 {
             recent.push(Seq(seq), Bytes::from(vec![b'x'; 100]));
         }
-        assert_eq!(recent.after(Seq::ZERO, 3, 10_000).map(|frames| frames.len()), Some(3));
-        assert_eq!(recent.after(Seq::ZERO, 10, 250).map(|frames| frames.len()), Some(2));
-        assert_eq!(recent.after(Seq::ZERO, 10, 1).map(|frames| frames.len()), Some(1));
+        assert_eq!(frames(&recent, 0, 10_000).map(|frames| frames.len()), Some(10));
+        assert_eq!(frames(&recent, 0, 250).map(|frames| frames.len()), Some(2));
+        assert_eq!(frames(&recent, 0, 1).map(|frames| frames.len()), Some(1));
     }
 }

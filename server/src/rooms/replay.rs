@@ -59,7 +59,7 @@ impl Replay {
         }
         // What is committed and not published yet waits for its turn.
         let published = usize::try_from(head.distance_from(cursor)).unwrap_or(usize::MAX);
-        Ok(within(frames.iter().skip(skip).take(published), max_bytes))
+        Ok(within(frames.iter().skip(skip).take(published), max_bytes).cloned().collect())
     }
 
     /// A chunk as far as it is written. Many who ask at once wait for one reading.

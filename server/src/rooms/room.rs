@@ -1,18 +1,15 @@
 //! One open room: its newest frames, the people in it, and who wants to hear of it.
 
-use super::{presence::Presence, recent::Recent};
+use super::{presence::Presence, recent::Recent, stretch::Stretch, subscription::Listed};
 use crate::store::{Store, Unreadable};
 use app::protocol::{RoomName, Seq, UserList};
 use bytes::Bytes;
 use parking_lot::{Mutex, RwLock};
 use std::{
-    collections::HashMap,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::atomic::{AtomicU64, AtomicUsize, Ordering},
+    task::Waker,
 };
-use tokio::sync::{Notify, OnceCell};
+use tokio::sync::OnceCell;
 
 /// A room that somebody is in.
 #[derive(Debug)]
@@ -26,8 +23,10 @@ pub(super) struct Room {
     /// What `head` was when the housekeeper last came by.
     rested_at: AtomicU64,
     pub(super) presence: Mutex<Presence>,
-    /// The connections that are in this room, by their key.
-    listeners: Mutex<HashMap<u64, Arc<Notify>>>,
+    /// Connections that are here.
+    connections: AtomicUsize,
+    /// Who is woken when there is news, by their key: a few, each of whom reads for many.
+    listeners: Mutex<Vec<(u64, Waker)>>,
 }
 
 impl Room {
@@ -39,6 +38,7 @@ impl Room {
             head: AtomicU64::new(0),
             rested_at: AtomicU64::new(0),
             presence: Mutex::default(),
+            connections: AtomicUsize::new(0),
             listeners: Mutex::default(),
         }
     }
@@ -94,32 +94,48 @@ impl Room {
         self.head.store(recent.head().0, Ordering::Release);
     }
 
-    pub(super) fn recent_after(&self, cursor: Seq, max_frames: usize, max_bytes: usize) -> Option<Vec<Bytes>> {
-        self.recent.read().after(cursor, max_frames, max_bytes)
+    pub(super) fn recent_after(&self, cursor: Seq, max_bytes: usize) -> Option<Stretch> {
+        self.recent.read().after(cursor, max_bytes)
     }
 
-    /// Lets a connection hear what happens here, unless so many do already. Answers whether it does.
-    pub(super) fn listen(&self, key: u64, wake: Arc<Notify>, seats: usize) -> bool {
-        let mut listeners = self.listeners.lock();
-        let has_place = listeners.len() < seats;
-        if has_place {
-            listeners.insert(key, wake);
-        }
-        has_place
+    /// Whether everything after a cursor is in memory.
+    pub(super) fn reaches(&self, cursor: Seq) -> bool {
+        self.recent.read().reaches(cursor)
     }
 
-    pub(super) fn listeners(&self) -> usize {
-        self.listeners.lock().len()
+    /// Counts one more connection, unless there are `seats` already. Answers whether it does.
+    pub(super) fn take_seat(&self, seats: usize) -> bool {
+        let one_more = |taken| (taken < seats).then_some(taken + 1);
+        self.connections.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).is_ok()
+    }
+
+    pub(super) fn give_seat_back(&self) {
+        self.connections.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Connections that are in this room.
+    pub(super) fn connections(&self) -> usize {
+        self.connections.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn listen(&self, key: u64, waker: Waker) {
+        self.listeners.lock().push((key, waker));
     }
 
     pub(super) fn stop_listening(&self, key: u64) {
-        self.listeners.lock().remove(&key);
+        self.listeners.lock().retain(|(listener, _)| *listener != key);
     }
 
     pub(super) fn wake_all(&self) {
-        for wake in self.listeners.lock().values() {
-            wake.notify_one();
+        for (_, waker) in self.listeners.lock().iter() {
+            waker.wake_by_ref();
         }
+    }
+
+    /// Which list of people there is.
+    pub(super) fn listed(&self) -> Listed {
+        let presence = self.presence.lock();
+        Listed::new(presence.generation(), presence.count())
     }
 
     pub(super) fn users(&self) -> UserList {

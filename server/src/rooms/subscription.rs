@@ -1,17 +1,15 @@
 //! One connection's place in one room: a cursor into the log, and a seat among the people.
 
-use super::{NotEntered, Rooms, encode, room::Room};
+use super::{Rooms, encode, room::Room, stretch::Stretch};
 use crate::{metrics::Resume, people::PersonId, store::Unreadable};
 use app::protocol::{Epoch, Gap, MAX_LISTED_USERS, NickName, RoomName, Seq, ServerFrame};
 use bytes::Bytes;
-use std::{sync::Arc, time::Duration};
+use futures::future::BoxFuture;
+use std::{borrow::Cow, sync::Arc, task::Waker, time::Duration};
 use tokio::time::Instant;
 
-/// Frames that one read gives, at most.
-pub(crate) const MAX_READ_FRAMES: usize = 64;
-
 /// Bytes that one read gives, at most, save that one frame is always given.
-pub(crate) const MAX_READ_BYTES: usize = 64 * 1024;
+const MAX_READ_BYTES: usize = 64 * 1024;
 
 /// Events that are replayed to somebody who was away. Beyond it there is a `Gap`.
 const MAX_REPLAY: u64 = 1_000;
@@ -30,15 +28,17 @@ const SLOWEST_LISTS: u32 = 10;
 pub struct Subscription {
     room: Arc<Room>,
     rooms: Rooms,
-    key: u64,
     person: PersonId,
     /// The room's newest position when reading began here, as far as this reader knows or is going to hear.
     began: Seq,
     /// Everything up to here has been sent.
     cursor: Seq,
+    /// Nothing has been sent since reading began.
+    is_fresh: bool,
     /// The user list that was sent last.
     listed: Option<u64>,
-    next_list: Instant,
+    /// The next one may be sent from then on; at once where there was none.
+    next_list: Option<Instant>,
 }
 
 /// Where somebody wants to read on.
@@ -50,30 +50,76 @@ pub struct From {
     pub epoch: Option<Epoch>,
 }
 
+/// What lies ahead of a reader's cursor.
+pub(crate) enum Ahead<'a> {
+    /// Nothing.
+    Nothing,
+    /// A stretch whose frames [beyond](Stretch::beyond) the cursor are next. It stands until [`Subscription::advance`].
+    Frames(Cow<'a, Stretch>),
+    /// More than is replayed. The cursor is behind it already; the frame tells the reader.
+    Gap(Bytes),
+    /// Frames that have to be read from the store first. The cursor stands until [`Subscription::advance`].
+    Stored(Replaying),
+}
+
+/// A stretch of log on its way from the store.
+pub(crate) type Replaying = BoxFuture<'static, Result<Vec<Bytes>, Unreadable>>;
+
+/// Somebody who is woken when a room has news, and reads for many. Dropping it ends that.
+#[derive(Debug)]
+pub struct Listening {
+    room: Arc<Room>,
+    key: u64,
+}
+
+/// Which list of people a room has now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Listed {
+    generation: u64,
+    people: usize,
+}
+
+impl Listening {
+    /// The room's newest position.
+    pub(crate) fn head(&self) -> Seq {
+        self.room.head()
+    }
+
+    /// The frames after a position; `None` where the room's memory does not reach back to it.
+    pub(crate) fn stretch(&self, after: Seq) -> Option<Stretch> {
+        self.room.recent_after(after, MAX_READ_BYTES)
+    }
+
+    /// Which list of people there is.
+    pub(crate) fn listed(&self) -> Listed {
+        self.room.listed()
+    }
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        self.room.stop_listening(self.key);
+    }
+}
+
+impl Listed {
+    pub(super) fn new(generation: u64, people: usize) -> Listed {
+        Listed { generation, people }
+    }
+}
+
 impl Subscription {
-    /// The place of a connection that [listens](Room::listen) already, under this key.
-    pub(super) fn new(
-        rooms: Rooms,
-        room: Arc<Room>,
-        key: u64,
-        person: (PersonId, NickName),
-        from: &From,
-        kept: Seq,
-    ) -> Self {
+    /// The place of a connection that has [taken a seat](Room::take_seat) already.
+    pub(super) fn new(rooms: Rooms, room: Arc<Room>, person: (PersonId, NickName), from: &From, kept: Seq) -> Self {
         room.presence.lock().enter(person.0, person.1);
         rooms.people_changed(&room.name);
         let (began, cursor) = start(&rooms, &room, from, kept);
-        Subscription { room, rooms, key, person: person.0, began, cursor, listed: None, next_list: Instant::now() }
+        Subscription { room, rooms, person: person.0, began, cursor, is_fresh: true, listed: None, next_list: None }
     }
 
     /// The room.
     pub fn room(&self) -> &RoomName {
         &self.room.name
-    }
-
-    /// The life of the room's log.
-    pub fn epoch(&self) -> &Epoch {
-        self.rooms.epoch()
     }
 
     /// The newest position in the room.
@@ -84,6 +130,11 @@ impl Subscription {
     /// The newest position when reading began: whoever gave no cursor hears everything after it and nothing before.
     pub fn began(&self) -> Seq {
         self.began
+    }
+
+    /// Everything up to here has been sent.
+    pub(crate) fn cursor(&self) -> Seq {
+        self.cursor
     }
 
     /// How many events of the room this reader does not have yet.
@@ -101,71 +152,100 @@ impl Subscription {
         })
     }
 
-    /// Reads on from somewhere else, and hears again who is here.
-    pub async fn move_to(&mut self, from: &From) -> Result<(), NotEntered> {
-        let kept = self.rooms.kept(&self.room, from).await?;
+    /// Has `waker` woken whenever the room has news, from now on: look for what there is already.
+    pub fn listen(&self, waker: Waker) -> Listening {
+        let key = self.rooms.next_key();
+        self.room.listen(key, waker);
+        Listening { room: self.room.clone(), key }
+    }
+
+    /// The newest position that the log has, as far as that matters to who comes from there.
+    pub(crate) fn kept(&self, from: From) -> impl Future<Output = Result<Seq, Unreadable>> + Send + 'static {
+        let (rooms, room) = (self.rooms.clone(), self.room.clone());
+        async move { rooms.kept(&room, &from).await }
+    }
+
+    /// Reads on from somewhere else, and hears again who is here. `kept` is what [`Subscription::kept`] answered.
+    pub(crate) fn move_to(&mut self, from: &From, kept: Seq) {
         (self.began, self.cursor) = start(&self.rooms, &self.room, from, kept);
-        self.listed = None;
-        self.next_list = Instant::now();
-        Ok(())
+        (self.is_fresh, self.listed, self.next_list) = (true, None, None);
     }
 
-    /// The next frames for this reader: who is here, if that changed, then what comes after the cursor, which moves
-    /// behind it. Empty when there is nothing new.
-    pub async fn catch_up(&mut self) -> Result<Vec<Bytes>, Unreadable> {
-        let mut frames: Vec<Bytes> = self.list().into_iter().collect();
-        if self.cursor < self.room.head() {
-            match self.room.recent_after(self.cursor, MAX_READ_FRAMES, MAX_READ_BYTES) {
-                Some(recent) => {
-                    self.cursor = Seq(self.cursor.0 + recent.len() as u64);
-                    frames.extend(recent);
-                }
-                None => frames.extend(self.replay().await?),
-            }
-        }
-        Ok(frames)
-    }
-
-    /// What the room's recent frames do not reach: the next stretch from the store, or a `Gap` where it is too much to
-    /// replay.
-    async fn replay(&mut self) -> Result<Vec<Bytes>, Unreadable> {
+    /// What comes after the cursor, up to about [`MAX_READ_BYTES`]: out of the stretch that is
+    /// shared by all who read now, where it has it.
+    pub(crate) fn ahead<'a>(&mut self, stretch: Option<&'a Stretch>) -> Ahead<'a> {
         let head = self.room.head();
-        if head.distance_from(self.cursor) > MAX_REPLAY {
-            return Ok(vec![self.gap(Seq(head.0 - AFTER_GAP), head)]);
+        if self.cursor >= head {
+            self.is_fresh = false;
+            return Ahead::Nothing;
         }
-        let frames = self.rooms.inner.replay.after(&self.room.name, self.cursor, head, MAX_READ_BYTES).await?;
-        self.cursor = Seq(self.cursor.0 + frames.len() as u64);
-        Ok(frames)
+        // Who comes back after long has a page to fill. Who only reads slowly gets whatever is in memory.
+        if self.is_fresh && head.distance_from(self.cursor) > MAX_REPLAY {
+            return Ahead::Gap(self.gap(head));
+        }
+        if let Some(stretch) = stretch.filter(|stretch| !stretch.beyond(self.cursor).is_empty()) {
+            return Ahead::Frames(Cow::Borrowed(stretch));
+        }
+        if let Some(stretch) = self.room.recent_after(self.cursor, MAX_READ_BYTES) {
+            return Ahead::Frames(Cow::Owned(stretch));
+        }
+        if head.distance_from(self.cursor) > MAX_REPLAY {
+            return Ahead::Gap(self.gap(head));
+        }
+        Ahead::Stored(self.replay(head))
     }
 
-    fn gap(&mut self, to: Seq, head: Seq) -> Bytes {
-        let from = self.cursor.next();
-        self.cursor = to;
+    /// The stretch after the cursor, where it has to be read from the store.
+    pub(crate) fn stored_ahead(&self) -> Option<Replaying> {
+        let head = self.room.head();
+        let is_stored =
+            self.cursor < head && head.distance_from(self.cursor) <= MAX_REPLAY && !self.room.reaches(self.cursor);
+        is_stored.then(|| self.replay(head))
+    }
+
+    fn replay(&self, head: Seq) -> Replaying {
+        let (rooms, name, cursor) = (self.rooms.clone(), self.room.name.clone(), self.cursor);
+        Box::pin(async move { rooms.inner.replay.after(&name, cursor, head, MAX_READ_BYTES).await })
+    }
+
+    /// So many of the frames that lay ahead are on their way.
+    pub(crate) fn advance(&mut self, frames: usize) {
+        self.cursor = Seq(self.cursor.0 + frames as u64);
+        self.is_fresh &= frames == 0;
+    }
+
+    fn gap(&mut self, head: Seq) -> Bytes {
+        let (from, to) = (self.cursor.next(), Seq(head.0 - AFTER_GAP));
+        (self.cursor, self.is_fresh) = (to, false);
         encode(&ServerFrame::Gap(Gap { room: self.room.name.clone(), from, to, head }))
     }
 
-    /// The user list, if it changed since it was last sent and may be sent again.
-    fn list(&mut self) -> Option<Bytes> {
-        let now = Instant::now();
-        let mut presence = self.room.presence.lock();
-        if self.listed == Some(presence.generation()) || now < self.next_list {
-            return None;
-        }
-        self.listed = Some(presence.generation());
-        self.next_list = now + list_interval(presence.count());
-        Some(presence.frame(&self.room.name))
+    /// Whether `listed` is news to this reader.
+    pub(crate) fn is_news(&self, listed: Listed) -> bool {
+        self.listed != Some(listed.generation)
     }
 
-    /// When a changed list that was held back may be sent.
-    pub fn list_due(&self) -> Option<Instant> {
-        let changed = self.listed != Some(self.room.presence.lock().generation());
-        changed.then_some(self.next_list)
+    /// The user list, if it changed since it was last sent and may be sent again.
+    pub(crate) fn list(&mut self, listed: Listed, now: Instant) -> Option<Bytes> {
+        if !self.is_news(listed) || self.next_list.is_some_and(|next| now < next) {
+            return None;
+        }
+        let mut presence = self.room.presence.lock();
+        let list = presence.frame(&self.room.name, now);
+        self.listed = Some(list.generation);
+        self.next_list = Some(now + list_interval(listed.people));
+        Some(list.frame)
     }
 
     /// The person is called something else now.
-    pub fn rename(&mut self, name: NickName) {
+    pub(crate) fn rename(&mut self, name: NickName) {
         self.room.presence.lock().rename(self.person, name);
         self.rooms.people_changed(&self.room.name);
+    }
+
+    /// Which list of people there is.
+    pub(crate) fn listing(&self) -> Listed {
+        self.room.listed()
     }
 }
 
@@ -190,7 +270,7 @@ fn list_interval(people: usize) -> Duration {
 
 impl Drop for Subscription {
     fn drop(&mut self) {
-        self.room.stop_listening(self.key);
+        self.room.give_seat_back();
         self.room.presence.lock().leave(self.person);
         self.rooms.people_changed(&self.room.name);
     }
@@ -204,12 +284,25 @@ mod tests {
     async fn enter(rooms: &Rooms, after: u64) -> Subscription {
         let person = (PersonId(1), NickName::parse("ada").expect("a good name"));
         let from = From { after: Some(Seq(after)), epoch: None };
-        rooms.enter(&RoomName::default(), person, &from, Arc::default()).await.expect("there is place")
+        rooms.enter(&RoomName::default(), person, &from).await.expect("there is place")
     }
 
+    /// One read, as a connection does it.
     async fn read(subscription: &mut Subscription) -> Vec<ServerFrame> {
-        let frames = subscription.catch_up().await.expect("it can be read");
-        frames.iter().map(|frame| serde_json::from_slice(frame).expect("a frame")).collect()
+        let frames = match subscription.ahead(None) {
+            Ahead::Nothing => Vec::new(),
+            Ahead::Frames(stretch) => stretch.frames().map(Bytes::copy_from_slice).collect(),
+            Ahead::Gap(gap) => return vec![decode(&gap)],
+            Ahead::Stored(replaying) => replaying.await.expect("it can be read"),
+        };
+        subscription.advance(frames.len());
+        frames.iter().map(decode).collect()
+    }
+
+    /// What stands in a frame behind its WebSocket header.
+    fn decode(frame: &Bytes) -> ServerFrame {
+        let start = frame.iter().position(|byte| *byte == b'{').expect("a JSON object");
+        serde_json::from_slice(&frame[start..]).expect("a frame")
     }
 
     async fn read_seqs(subscription: &mut Subscription) -> Vec<u64> {
@@ -241,7 +334,9 @@ mod tests {
         let mut early = enter(&rooms, 1).await;
         let late = log.say("default", 2);
         let mut reader = enter(&rooms, 2).await;
-        early.move_to(&From { after: Some(Seq(2)), epoch: None }).await.expect("there is place");
+        let from = From { after: Some(Seq(2)), epoch: None };
+        let kept = early.kept(from.clone()).await.expect("it can be read");
+        early.move_to(&from, kept);
         rooms.publish(&[late]);
         let next = log.say("default", 3);
         rooms.publish(&[next]);
@@ -290,10 +385,10 @@ mod tests {
             let event = log.say("default", id);
             rooms.publish(&[event]);
         }
-        assert!(reader.room.recent_after(Seq(0), 1, 1).is_some());
+        assert!(reader.room.reaches(Seq(0)));
         rooms.sweep_once();
         rooms.sweep_once();
-        assert!(reader.room.recent_after(Seq(0), 1, 1).is_none(), "nothing was said between two looks");
+        assert!(!reader.room.reaches(Seq(0)), "nothing was said between two looks");
         assert_eq!(read_seqs(&mut reader).await, [1, 2, 3, 4, 5]);
     }
 }

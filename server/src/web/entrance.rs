@@ -105,8 +105,9 @@ fn spare() -> Option<File> {
     File::open("/dev/null").ok()
 }
 
-/// Takes the next connection, if there is one (Linux finds that it has no file left before it looks), says that there is no place, and reads what came of it: a connection that is closed with
-/// unread bytes is reset, and a reset may overtake the answer.
+/// Takes the next connection, if there is one (Linux finds that it has no file left before it looks), says that there
+/// is no place, and reads what came of it: a connection that is closed with unread bytes is reset, and a reset may
+/// overtake the answer.
 async fn turn_away(listener: &TcpListener) -> io::Result<()> {
     let (mut socket, _) = listener.accept().await?;
     socket.write_all(SORRY).await?;

@@ -17,6 +17,8 @@ struct Inner {
     listed: Mutex<Listed>,
     /// Notified when there is somebody who can be sent away.
     somebody_waits: Notify,
+    /// Somebody who was sent away took the file along.
+    escaped: Notify,
 }
 
 /// Who can be sent away, in the order in which they last asked for something.
@@ -59,6 +61,7 @@ impl Lobby {
             files: Arc::new(Semaphore::new(files)),
             listed: Mutex::default(),
             somebody_waits: Notify::new(),
+            escaped: Notify::new(),
         }))
     }
 
@@ -67,7 +70,11 @@ impl Lobby {
         let file = loop {
             match self.0.files.clone().try_acquire_owned() {
                 Ok(file) => break file,
-                Err(_) if self.send_one_away() => break self.free_file().await,
+                Err(_) if self.send_one_away() => tokio::select! {
+                    file = self.free_file() => break file,
+                    // It became a socket at the same moment, and took its file along.
+                    () = self.0.escaped.notified() => {}
+                },
                 // All of them are being listened to. That does not take long, or else they wait soon.
                 Err(_) => tokio::select! {
                     file = self.free_file() => break file,
@@ -104,8 +111,9 @@ impl Lobby {
         number
     }
 
-    fn strike_off(&self, number: u64) {
-        self.0.listed.lock().waiting.remove(&number);
+    /// Answers whether it was on the list still.
+    fn strike_off(&self, number: u64) -> bool {
+        self.0.listed.lock().waiting.remove(&number).is_some()
     }
 }
 
@@ -131,7 +139,9 @@ impl Visit {
         match std::mem::take(&mut *self.stay.lock()) {
             Stay::Fresh(place) => Some(place.file),
             Stay::Listed(number, place) => {
-                place.lobby.strike_off(number);
+                if !place.lobby.strike_off(number) {
+                    place.lobby.0.escaped.notify_one();
+                }
                 Some(place.file)
             }
             Stay::Gone => None,

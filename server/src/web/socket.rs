@@ -2,9 +2,10 @@
 
 use super::{Site, assets, caller::Caller, origin, problem::Problem, visitor};
 use crate::{
-    delivery::{Arrival, Connection, Transport},
+    delivery::{Arrival, Guest},
     metrics::Reason,
     rooms::From,
+    websocket::upgrade,
 };
 use app::protocol::{Epoch, NickName, RoomName, Seq};
 use axum::{
@@ -31,7 +32,7 @@ pub(super) async fn open(
     parameters: Result<Query<Parameters>, QueryRejection>,
     mut request: Request,
 ) -> Response {
-    let (answer, promise) = match Transport::accept(&mut request) {
+    let (answer, promise) = match upgrade::accept(&mut request) {
         Ok(accepted) => accepted,
         Err(refused) => return *refused,
     };
@@ -51,10 +52,11 @@ pub(super) async fn open(
     let Ok(admitted) = site.admission.admit().await else {
         return turned_away(&site, Reason::Crowded, Problem::crowded());
     };
-    let Site { chat, metrics, connections, stopping, .. } = site;
-    connections.spawn(async move {
-        if let Some(transport) = promise.open().await {
-            Connection::serve(chat, transport, arrival, seat, admitted, metrics, stopping).await;
+    let Site { chat, metrics, delivery, arrivals, .. } = site;
+    arrivals.spawn(async move {
+        if let Some(opened) = promise.open().await {
+            let guest = Guest::welcome(&chat, &metrics.delivery, opened, arrival, seat, admitted).await;
+            delivery.take(guest).await;
         }
     });
     answer

@@ -120,12 +120,12 @@ fn axum_stays_at_the_servers_edges() {
     let server = sources("server/src");
     assert!(server.iter().any(|source| source.path == "server/src/web.rs" && source.mentions("axum")));
     let opening = "server/src/websocket/upgrade";
-    let edges = ["server/src/web", opening, "server/src/delivery/transport", "server/src/lib", "server/src/main"];
+    let edges = ["server/src/web", opening, "server/src/lib", "server/src/main"];
     assert_only("axum", &server, &edges);
     for relative in ["axum_extra", "leptos_axum", "leptos", "tower_http"] {
         assert_only(relative, &server, &["server/src/web"]);
     }
-    assert_only("tokio_tungstenite", &server, &[opening, "server/src/delivery/transport"]);
+    assert_only("tokio_tungstenite", &server, &[opening]);
 }
 
 #[test]

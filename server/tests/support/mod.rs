@@ -11,7 +11,7 @@ mod server;
 pub(crate) use client::{TestClient, names_of};
 pub(crate) use http::Answer;
 pub(crate) use names::{fresh_id, in_url, room, say, text, visitor};
-pub(crate) use raw::{BINARY, CLOSE, CONTINUATION, FIN, PING, RawSocket, TEXT, masked};
+pub(crate) use raw::{BINARY, CLOSE, CONTINUATION, FIN, PING, RawSocket, TEXT, masked, written};
 pub(crate) use server::{TestServer, unhurried};
 
 use std::time::Duration;

@@ -1,6 +1,7 @@
 //! A socket whose bytes a test writes itself, to say what no library would (RFC 6455, section 5.2).
 
 use super::{Wire, http, in_time};
+use app::protocol::{ClientFrame, ServerFrame};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -22,6 +23,11 @@ pub(crate) fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
     frame
 }
 
+/// A client's frame as it is written.
+pub(crate) fn written(frame: &ClientFrame) -> Vec<u8> {
+    masked(FIN | TEXT, &serde_json::to_vec(frame).expect("frames are plain data"))
+}
+
 fn header(first: u8, mask_bit: u8, length: usize) -> Vec<u8> {
     match length {
         0..=125 => vec![first, mask_bit | length as u8],
@@ -37,8 +43,10 @@ pub(crate) struct RawSocket {
 }
 
 impl RawSocket {
-    pub(super) async fn open(mut wire: Wire, host: &str, query: &str, patience: Duration) -> RawSocket {
+    /// `early` goes out together with the request, before there is an answer.
+    pub(super) async fn open(mut wire: Wire, host: &str, query: &str, early: &[u8], patience: Duration) -> RawSocket {
         http::write_request(&mut wire, host, "GET", &format!("/ws?{query}"), &http::UPGRADE).await;
+        wire.write_all(early).await.expect("it is taken");
         let (status, _) = in_time("the upgrade", patience, http::read_head(&mut wire)).await;
         assert_eq!(status, 101, "the upgrade");
         RawSocket { wire, patience }
@@ -63,6 +71,22 @@ impl RawSocket {
             Some((first & 0x0f, payload))
         })
         .await
+    }
+
+    /// Writes frames in one go.
+    pub(crate) async fn say(&mut self, frames: &[ClientFrame]) {
+        self.write(&frames.iter().flat_map(written).collect::<Vec<u8>>()).await;
+    }
+
+    /// The next frame in text.
+    pub(crate) async fn read_frame(&mut self) -> ServerFrame {
+        loop {
+            match self.read().await.expect("the server has not hung up") {
+                (TEXT, payload) => return serde_json::from_slice(&payload).expect("a frame"),
+                (CLOSE, payload) => panic!("the server said goodbye: {payload:?}"),
+                _ => {}
+            }
+        }
     }
 
     /// The next text frame with these words in it; what comes before it is passed over.

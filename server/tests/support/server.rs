@@ -168,7 +168,12 @@ impl TestServer {
 
     /// A socket whose bytes the test writes itself.
     pub(crate) async fn raw(&self, query: &str) -> RawSocket {
-        RawSocket::open(self.dial().await, &self.host(), query, self.patience()).await
+        self.raw_saying(query, &[]).await
+    }
+
+    /// The same, and some bytes go out together with the request.
+    pub(crate) async fn raw_saying(&self, query: &str, early: &[u8]) -> RawSocket {
+        RawSocket::open(self.dial().await, &self.host(), query, early, self.patience()).await
     }
 
     /// Asks for a socket and answers what the server says to that.
