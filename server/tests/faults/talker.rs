@@ -39,6 +39,13 @@ pub(crate) struct Talker {
     pub(crate) refused: Vec<String>,
 }
 
+/// How a talk over one socket ended.
+#[derive(Debug, PartialEq, Eq)]
+enum Talk {
+    Over,
+    Lost,
+}
+
 /// When a talker ends.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Until {
@@ -70,15 +77,25 @@ impl Talker {
         (0..count).map(|number| Talker::new(number, &format!("room-{}", number / 2), window)).collect()
     }
 
-    /// Opens a socket unless one is open, says again what was not acknowledged, then goes on.
+    /// Talks to its end. A lost socket is trouble: where that is sat out, another one is opened.
     pub(crate) async fn talk(&mut self, server: &TestServer, until: Until) {
-        let mut socket = match self.socket.take() {
-            Some((host, socket)) if host == server.host() => socket,
-            _ => self.connect(server).await,
-        };
         let goal = match until {
             Until::Trouble => usize::MAX,
             Until::Acked(count) => self.acked.len() + count,
+        };
+        let talking = async {
+            while self.talk_over_one(server, until, goal).await == Talk::Lost && matches!(until, Until::Acked(_)) {
+                sleep(BACK_OFF).await;
+            }
+        };
+        timeout(3 * PATIENCE, talking).await.expect("an end in time");
+    }
+
+    /// Opens a socket unless one is open, says again what was not acknowledged, then goes on.
+    async fn talk_over_one(&mut self, server: &TestServer, until: Until, goal: usize) -> Talk {
+        let mut socket = match self.socket.take() {
+            Some((host, socket)) if host == server.host() => socket,
+            _ => self.connect(server).await,
         };
         let mut on_its_way = 0;
         let mut refused = !self.waiting.is_empty();
@@ -88,7 +105,7 @@ impl Talker {
                     let (id, words) = self.think();
                     on_its_way += 1;
                     if !tell(&mut socket, id, &words).await {
-                        return;
+                        return Talk::Lost;
                     }
                 }
             } else if on_its_way == 0 {
@@ -99,19 +116,19 @@ impl Talker {
                 for (id, words) in &self.waiting {
                     on_its_way += 1;
                     if !tell(&mut socket, *id, words).await {
-                        return;
+                        return Talk::Lost;
                     }
                 }
             }
             if self.waiting.is_empty() {
                 self.socket = Some((server.host(), socket));
-                return;
+                return Talk::Over;
             }
             if socket.flush().await.is_err() {
-                return;
+                return Talk::Lost;
             }
             match hear(&mut socket).await {
-                None => return,
+                None => return Talk::Lost,
                 Some(ServerFrame::Ack(ack)) => {
                     let place = self.waiting.iter().position(|(id, _)| *id == ack.id).expect("it was said");
                     self.waiting.remove(place);
@@ -124,7 +141,7 @@ impl Talker {
                     assert!(error.retry_after_ms.is_some_and(|pause| pause > 0), "{error:?}");
                     self.refused.push(error.text);
                     if matches!(until, Until::Trouble) {
-                        return;
+                        return Talk::Over;
                     }
                     if error.id.is_some() {
                         (refused, self.in_order) = (true, false);
