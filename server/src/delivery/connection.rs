@@ -190,6 +190,13 @@ pub(super) struct Remains {
     pub(super) _ticket: Seat,
 }
 
+impl Remains {
+    /// Whether anything is left to say to whoever may be there.
+    pub(super) fn has_to_be_said(&self) -> bool {
+        !self.pending.is_empty() || self.ending.farewell().is_some()
+    }
+}
+
 /// Whether there is more to say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Said {

@@ -11,8 +11,8 @@ use tokio::{
 /// How long saying goodbye may take.
 const FAREWELL: Duration = Duration::from_secs(2);
 
-/// Bytes that are read away at a time.
-const SCRATCH: usize = 1024;
+/// Bytes that are read away at a time. Everybody may leave at once, so this is small.
+const SCRATCH: usize = 128;
 
 /// Says what is left to say and why it is the end.
 ///

@@ -464,7 +464,10 @@ impl Shard {
         if self.connections.get(key).is_some_and(|connection| connection.is_over(self.now))
             && let Some(connection) = self.connections.remove(key)
         {
-            self.goodbyes.spawn(farewell::say(connection.end()));
+            let remains = connection.end();
+            if remains.has_to_be_said() {
+                self.goodbyes.spawn(farewell::say(remains));
+            }
         }
     }
 }
