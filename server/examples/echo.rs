@@ -9,7 +9,7 @@ use hyper::server::conn::http1;
 use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 use server::websocket::{
     framing::{self, Binary, Bounds, Heard, Reader},
-    upgrade::{self, Io, Opened, Promise},
+    upgrade::{self, Opened, Promise, Stream},
 };
 use std::{io, time::Duration};
 use tokio::{
@@ -79,7 +79,7 @@ async fn open(promise: Promise, bounds: Bounds) {
 
 /// The life of one socket.
 async fn echo(opened: Opened, bounds: &Bounds) -> io::Result<()> {
-    let mut io = opened.io.into_io()?;
+    let mut io = opened.io.into_stream()?;
     let mut came = opened.early.len();
     let (mut reader, mut scratch) = (Reader::default(), vec![0; SCRATCH.max(came)]);
     scratch[..came].copy_from_slice(&opened.early);
@@ -127,7 +127,7 @@ fn answer(reader: &mut Reader, mut bytes: &mut [u8], bounds: &Bounds) -> (Vec<u8
 }
 
 /// Reads away what still comes: a socket that is closed with unread bytes is reset, and a reset may overtake the goodbye.
-async fn hang_up(mut io: Box<dyn Io>, scratch: &mut [u8]) -> io::Result<()> {
+async fn hang_up(mut io: Stream, scratch: &mut [u8]) -> io::Result<()> {
     io.shutdown().await?;
     let rest = async { while io.read(scratch).await.is_ok_and(|read| read > 0) {} };
     let _ = timeout(FAREWELL, rest).await;

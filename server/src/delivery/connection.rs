@@ -17,7 +17,7 @@ use crate::{
     store::Unreadable,
     websocket::{
         framing::{self, Binary, Bounds, Heard},
-        upgrade::Io,
+        upgrade::Stream,
     },
 };
 use app::protocol::{
@@ -183,7 +183,7 @@ impl Spoken {
 
 /// What a connection leaves behind: the stream, what has to be written first so that it stays sound, and why it ends.
 pub(super) struct Remains {
-    pub(super) io: Box<dyn Io>,
+    pub(super) io: Stream,
     pub(super) pending: VecDeque<Bytes>,
     pub(super) ending: Ending,
     /// Its file is open until the end.

@@ -308,7 +308,8 @@ impl Shard {
         let Guest { opened, welcome, seat, is_unreadable, admitted } = guest;
         let early = opened.early.clone();
         // Without a descriptor for the poll it cannot be served. They come back.
-        let Ok(io) = opened.io.into_io().inspect_err(|error| tracing::warn!(%error, "a socket cannot be used")) else {
+        let Ok(io) = opened.io.into_stream().inspect_err(|error| tracing::warn!(%error, "a socket is of no use"))
+        else {
             return;
         };
         let (bells, metrics) = (&self.bells, self.metrics.clone());

@@ -3,7 +3,7 @@
 use super::ending::Ending;
 use crate::{
     rooms::Run,
-    websocket::{framing::Reader, upgrade::Io},
+    websocket::{framing::Reader, upgrade::Stream},
 };
 use bytes::Bytes;
 use std::{
@@ -22,7 +22,7 @@ const MAX_WRITE_FRAMES: usize = 64;
 
 /// An open socket.
 pub(super) struct Socket {
-    io: Box<dyn Io>,
+    io: Stream,
     /// Rings the shard when the socket can be read or written again.
     bell: Waker,
     /// Understands what comes in.
@@ -53,7 +53,7 @@ pub(super) enum Taken {
 }
 
 impl Socket {
-    pub(super) fn new(io: Box<dyn Io>, bell: Waker) -> Socket {
+    pub(super) fn new(io: Stream, bell: Waker) -> Socket {
         Socket { io, bell, reader: Reader::default(), pending: VecDeque::new(), stalled: None, is_unflushed: false }
     }
 
@@ -158,13 +158,13 @@ impl Socket {
     }
 
     /// What is left of it for a farewell: the stream, and what has to be written first so that the stream stays sound.
-    pub(super) fn into_parts(self) -> (Box<dyn Io>, VecDeque<Bytes>) {
+    pub(super) fn into_parts(self) -> (Stream, VecDeque<Bytes>) {
         (self.io, self.pending)
     }
 }
 
 /// One vectored write of the first frames; `None` when the socket takes nothing now.
-fn write_pending(io: &mut Box<dyn Io>, bell: &Waker, frames: &VecDeque<Bytes>) -> Result<Option<usize>, Ending> {
+fn write_pending(io: &mut Stream, bell: &Waker, frames: &VecDeque<Bytes>) -> Result<Option<usize>, Ending> {
     let mut slices = [IoSlice::new(&[]); MAX_WRITE_FRAMES];
     let count = slices.iter_mut().zip(frames).map(|(slice, frame)| *slice = IoSlice::new(frame)).count();
     progress(Pin::new(io).poll_write_vectored(&mut Context::from_waker(bell), &slices[..count]))

@@ -11,9 +11,13 @@ use bytes::Bytes;
 use hyper::upgrade::{OnUpgrade, Parts, Upgraded};
 use hyper_util::rt::TokioIo;
 use socket2::SockRef;
-use std::io;
+use std::{
+    io::{self, IoSlice},
+    pin::Pin,
+    task::{Context, Poll},
+};
 use tokio::{
-    io::{AsyncRead, AsyncWrite},
+    io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
 };
 use tokio_tungstenite::tungstenite::{Error, error::ProtocolError, handshake::server::create_response_with_body};
@@ -101,10 +105,81 @@ impl Opened {
 
 impl Raw {
     /// Registers the socket with the runtime that calls this.
-    pub fn into_io(self) -> io::Result<Box<dyn Io>> {
+    pub fn into_stream(self) -> io::Result<Stream> {
         Ok(match self {
-            Raw::Tcp(socket) => Box::new(TcpStream::from_std(socket)?),
-            Raw::Other(io) => io,
+            Raw::Tcp(socket) => Stream::Tcp(TcpStream::from_std(socket)?),
+            Raw::Other(io) => Stream::Other(io),
         })
+    }
+}
+
+/// An open socket that a runtime watches.
+pub enum Stream {
+    /// A TCP socket.
+    Tcp(TcpStream),
+    /// Anything else, as TLS or a simulated network.
+    Other(Box<dyn Io>),
+}
+
+impl Stream {
+    fn io(&mut self) -> Pin<&mut dyn Io> {
+        match self {
+            Stream::Tcp(socket) => Pin::new(socket),
+            Stream::Other(io) => Pin::new(io),
+        }
+    }
+}
+
+impl Stream {
+    /// Writes to a TCP socket before anybody asks whether it takes anything: nearly always it does, and the answer lies in
+    /// memory of the runtime's that is cold when thousands are written to in a row. `None` where the runtime has to be
+    /// asked.
+    fn straight(&self, send: impl FnOnce(SockRef<'_>) -> io::Result<usize>) -> Option<io::Result<usize>> {
+        let Stream::Tcp(socket) = self else { return None };
+        let sent = send(SockRef::from(socket));
+        let is_for_later =
+            |error: &io::Error| matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted);
+        (!sent.as_ref().is_err_and(is_for_later)).then_some(sent)
+    }
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        self.io().poll_read(cx, into)
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match self.straight(|socket| socket.send(bytes)) {
+            Some(sent) => Poll::Ready(sent),
+            None => self.io().poll_write(cx, bytes),
+        }
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match self.straight(|socket| socket.send_vectored(slices)) {
+            Some(sent) => Poll::Ready(sent),
+            None => self.io().poll_write_vectored(cx, slices),
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        match self {
+            Stream::Tcp(socket) => socket.is_write_vectored(),
+            Stream::Other(io) => io.is_write_vectored(),
+        }
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.io().poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.io().poll_shutdown(cx)
     }
 }

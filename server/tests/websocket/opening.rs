@@ -83,7 +83,7 @@ async fn another_runtime_may_own_the_socket() {
     let (mut wire, opened) = open(IMPATIENT).await;
     let elsewhere = thread::spawn(|| {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        runtime.block_on(async { opened.io.into_io().expect("registered").write_all(b"hello").await })
+        runtime.block_on(async { opened.io.into_stream().expect("registered").write_all(b"hello").await })
     });
     let mut heard = [0; 5];
     timeout(PATIENCE, wire.read_exact(&mut heard)).await.expect("in time").expect("a greeting");

@@ -2,8 +2,8 @@
 
 use super::*;
 
-/// A connection with the box it is in, in bytes.
-const CONNECTION_BYTES: usize = 448;
+/// A connection with the box it is in and its stream, in bytes.
+const CONNECTION_BYTES: usize = 472;
 
 /// Its place in one room, in bytes.
 pub(in crate::delivery) const PLACE_BYTES: usize = 104;

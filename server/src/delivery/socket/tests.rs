@@ -129,7 +129,7 @@ fn frames() -> Vec<Bytes> {
 fn write_all(stream: Sipping) -> usize {
     let shared = Shared(Arc::new(parking_lot::Mutex::new(stream)));
     let bell = Arc::new(Rings::default());
-    let mut socket = Socket::new(Box::new(shared.clone()), bell.clone().into());
+    let mut socket = Socket::new(Stream::Other(Box::new(shared.clone())), bell.clone().into());
     let (frames, answer, now) = (frames(), Bytes::from_static(b"ANSWER"), Instant::now());
     let stretch = Stretch::of(Seq::ZERO, frames.iter());
     let (mut cursor, mut stalls, mut expected) = (0, 0, Vec::new());
@@ -184,7 +184,7 @@ fn wherever_a_write_is_cut_the_stream_goes_on_there() {
 fn more_answers_than_one_write_takes_go_out_in_several() {
     let frames: Vec<Bytes> = (0..MAX_WRITE_FRAMES + 6).map(|number| Bytes::from(vec![number as u8])).collect();
     let shared = Shared(Arc::new(parking_lot::Mutex::new(Sipping::new(&[usize::MAX], true, 0))));
-    let mut socket = Socket::new(Box::new(shared.clone()), Arc::new(Rings::default()).into());
+    let mut socket = Socket::new(Stream::Other(Box::new(shared.clone())), Arc::new(Rings::default()).into());
     frames.iter().for_each(|frame| socket.push(frame.clone()));
     assert_eq!(socket.drain(Instant::now()), Ok(Taken::All));
     assert_eq!(shared.0.lock().taken, frames.concat());
@@ -193,7 +193,7 @@ fn more_answers_than_one_write_takes_go_out_in_several() {
 #[test]
 fn it_has_been_stalled_since_it_last_took_something() {
     let shared = Shared(Arc::new(parking_lot::Mutex::new(Sipping::new(&[3], true, 0))));
-    let mut socket = Socket::new(Box::new(shared.clone()), Arc::new(Rings::default()).into());
+    let mut socket = Socket::new(Stream::Other(Box::new(shared.clone())), Arc::new(Rings::default()).into());
     let at = |second| Instant::now() + std::time::Duration::from_secs(second);
     let (first, second, third) = (at(1), at(2), at(3));
     let stretch = Stretch::of(Seq::ZERO, [Bytes::from_static(b"eight by")].iter());
