@@ -5,7 +5,7 @@ use super::{
     ending::Ending,
     seats::Seat,
     shard::{AudienceKey, ConnectionKey},
-    socket::{Socket, Taken},
+    socket::Socket,
     wheel::{Beat, Heartbeat},
 };
 use crate::{
@@ -599,7 +599,9 @@ impl Connection {
 
     /// Says what there is to say in all its rooms, in turns.
     fn say_everything(&mut self, around: &mut Surroundings<'_>) -> Result<(), Ending> {
-        self.socket.drain(around.now)?;
+        if self.socket.stalled().is_some() {
+            self.socket.drain(around.now)?;
+        }
         for _ in 0..MAX_WRITES {
             let mut is_behind = false;
             for place in 0..self.places.len() {
@@ -607,7 +609,7 @@ impl Connection {
                 is_behind |= self.catch_up(place, None, listed, around)? == Said::Some;
             }
             if !is_behind {
-                return Ok(());
+                return self.socket.drain(around.now).map(|_| ());
             }
         }
         // Others first.
@@ -640,11 +642,7 @@ impl Connection {
         let is_reading = self.places.iter().any(|place| place.reading.is_some());
         let Connection { socket, places, phase, tally, .. } = self;
         let Place { audience, seat, reading } = &mut places[place];
-        if *phase != Phase::Open
-            || reading.is_some()
-            || socket.stalled().is_some()
-            || (socket.pending() > 0 && socket.drain(around.now)? == Taken::Part)
-        {
+        if *phase != Phase::Open || reading.is_some() || socket.stalled().is_some() {
             return Ok(Said::Everything);
         }
         match seat.ahead(stretch) {

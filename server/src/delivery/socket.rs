@@ -92,7 +92,7 @@ impl Socket {
     /// Writes what is pending.
     pub(super) fn drain(&mut self, now: Instant) -> Result<Taken, Ending> {
         while !self.pending.is_empty() {
-            let written = write_pending(&mut self.io, &self.bell, &self.pending)?;
+            let written = write_together(&mut self.io, &self.bell, &self.pending, &[])?;
             let Some(written) = written else { return Ok(self.wait(now)) };
             self.is_unflushed = true;
             self.forget(written);
@@ -107,20 +107,25 @@ impl Socket {
         Ok(Taken::All)
     }
 
-    /// Writes frames that others read as well, when nothing is pending. The rest of one that was written in part is
+    /// Writes what is pending and, behind it, frames that others read as well. The rest of one that was written in part is
     /// pending afterwards.
     pub(super) fn write(&mut self, run: Run<'_>, now: Instant) -> Result<Written, Ending> {
-        debug_assert!(self.pending.is_empty(), "what is pending comes first");
-        let cx = &mut Context::from_waker(&self.bell);
-        let Some(bytes) = progress(Pin::new(&mut self.io).poll_write(cx, run.bytes()))? else {
+        if self.pending.len() >= MAX_WRITE_FRAMES && self.drain(now)? == Taken::Part {
+            return Ok(Written { frames: 0, bytes: 0 });
+        }
+        let before = self.pending.iter().map(Bytes::len).sum();
+        let written = write_together(&mut self.io, &self.bell, &self.pending, run.bytes())?;
+        if written.is_none() && self.pending.is_empty() {
             // It waits with a frame in its hands: until that is taken it has stalled, whatever else happens.
             let first = Bytes::copy_from_slice(run.first());
             let written = Written { frames: 1, bytes: first.len() };
             self.pending.push_back(first);
             self.wait(now);
             return Ok(written);
-        };
-        self.is_unflushed = true;
+        }
+        self.is_unflushed |= written.is_some();
+        self.forget(written.unwrap_or_default().min(before));
+        let bytes = written.unwrap_or_default().saturating_sub(before);
         let (frames, rest) = run.split(bytes);
         if !rest.is_empty() {
             // A copy: the rest of one frame is not to keep all of the stretch.
@@ -163,11 +168,22 @@ impl Socket {
     }
 }
 
-/// One vectored write of the first frames; `None` when the socket takes nothing now.
-fn write_pending(io: &mut Stream, bell: &Waker, frames: &VecDeque<Bytes>) -> Result<Option<usize>, Ending> {
+/// One write of the first frames that are pending and, where those are few, of what comes behind them; `None` when the
+/// socket takes nothing now.
+fn write_together(
+    io: &mut Stream,
+    bell: &Waker,
+    pending: &VecDeque<Bytes>,
+    behind: &[u8],
+) -> Result<Option<usize>, Ending> {
+    let (io, cx) = (Pin::new(io), &mut Context::from_waker(bell));
+    if pending.is_empty() {
+        return progress(io.poll_write(cx, behind));
+    }
     let mut slices = [IoSlice::new(&[]); MAX_WRITE_FRAMES];
+    let frames = pending.iter().map(Bytes::as_ref).chain([behind]);
     let count = slices.iter_mut().zip(frames).map(|(slice, frame)| *slice = IoSlice::new(frame)).count();
-    progress(Pin::new(io).poll_write_vectored(&mut Context::from_waker(bell), &slices[..count]))
+    progress(io.poll_write_vectored(cx, &slices[..count]))
 }
 
 /// So many bytes were taken; `None` when the socket takes nothing now.

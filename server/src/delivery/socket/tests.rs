@@ -124,8 +124,8 @@ fn frames() -> Vec<Bytes> {
     [7, 1, 30, 2, 11].into_iter().enumerate().map(frame).collect()
 }
 
-/// Writes all frames as a shard does: a room's frames directly, as far as they go, answers behind what is pending; and
-/// what waits whenever the bell has rung. Answers how often it was told to wait.
+/// Writes all frames as a shard does: a room's frames behind what is pending, as far as they go, and what waits whenever
+/// the bell has rung. Answers how often it was told to wait.
 fn write_all(stream: Sipping) -> usize {
     let shared = Shared(Arc::new(parking_lot::Mutex::new(stream)));
     let bell = Arc::new(Rings::default());
@@ -134,10 +134,10 @@ fn write_all(stream: Sipping) -> usize {
     let stretch = Stretch::of(Seq::ZERO, frames.iter());
     let (mut cursor, mut stalls, mut expected) = (0, 0, Vec::new());
     loop {
-        if socket.pending() > 0 {
+        if socket.stalled().is_none() && cursor == frames.len() {
             socket.drain(now).expect("the stream is sound");
         }
-        if socket.pending() == 0 && cursor < frames.len() {
+        if socket.stalled().is_none() && cursor < frames.len() {
             let before = cursor;
             let written = socket.write(stretch.beyond(Seq(cursor as u64)), now).expect("the stream is sound");
             cursor += written.frames;
