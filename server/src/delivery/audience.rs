@@ -7,7 +7,7 @@
 use super::shard::{AudienceKey, ConnectionKey};
 use crate::rooms::Listening;
 use app::protocol::RoomName;
-use indexmap::IndexSet;
+use indexmap::{IndexSet, set::Slice};
 use std::{collections::VecDeque, time::Duration};
 use tokio::time::Instant;
 
@@ -85,11 +85,11 @@ impl Audience {
         self.carried = self.carried.max(u32::try_from(messages).unwrap_or(u32::MAX));
     }
 
-    /// The next one of this round.
-    pub(super) fn next(&mut self) -> Option<ConnectionKey> {
-        let member = self.members.get_index(self.at).copied();
-        self.at += usize::from(member.is_some());
-        member
+    /// The next ones of this round, so many at most; none at its end.
+    pub(super) fn next_few(&mut self, most: usize) -> &Slice<ConnectionKey> {
+        let from = self.at.min(self.members.len());
+        self.at = self.members.len().min(from + most);
+        self.members.get_range(from..self.at).expect("both ends are within")
     }
 
     /// Somebody needs another round.

@@ -677,6 +677,12 @@ impl Connection {
         Ok(if has_more { Said::Some } else { Said::Everything })
     }
 
+    /// Whether one of its rooms has something for it, or something waits to be written.
+    pub(super) fn has_news(&self, audience: AudienceKey, head: Seq, listed: Listed) -> bool {
+        let is_behind = |place: &Place| place.seat.cursor() < head || place.seat.is_news(listed);
+        self.socket.pending() > 0 || self.places.iter().any(|place| place.audience == audience && is_behind(place))
+    }
+
     /// The cursor of one room, where something could be written now.
     pub(super) fn cursor_in(&self, audience: AudienceKey) -> Option<Seq> {
         let place = self.places.iter().find(|place| place.audience == audience && place.reading.is_none())?;

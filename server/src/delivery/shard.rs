@@ -14,7 +14,7 @@ use super::{
 use crate::{
     chat::Chat,
     metrics,
-    rooms::{Stretch, Subscription},
+    rooms::{Listed, Stretch, Subscription},
 };
 use app::protocol::RoomName;
 use bytes::Bytes;
@@ -54,7 +54,11 @@ const MAX_SEATED: usize = 64;
 const MAX_OUTCOMES: usize = 256;
 
 /// Sockets of one room that are written to in a row before others have their turn.
-const TURN_SOCKETS: usize = 256;
+const TURN_SOCKETS: usize = 64;
+
+/// Connections that are looked at before the first of them is written to. Among thousands the memory of each is cold: what
+/// all of them need is fetched side by side.
+const AHEAD: usize = 8;
 
 /// Bytes that are written for one room in a row before others have their turn.
 const TURN_BYTES: u64 = 2 * 1024 * 1024;
@@ -123,6 +127,16 @@ struct News {
     callers: Vec<Caller>,
     is_time: bool,
     is_last: bool,
+}
+
+/// One turn of a room.
+struct Turn {
+    audience: AudienceKey,
+    /// Which list of people there was when it began.
+    listed: Listed,
+    /// What those read who stand where the first one stood.
+    stretch: Option<Stretch>,
+    ended: Vec<(ConnectionKey, Ending)>,
 }
 
 impl Shard {
@@ -246,48 +260,63 @@ impl Shard {
 
     /// Lets the next people of a room read on. Answers how many.
     fn serve(&mut self, key: AudienceKey) -> usize {
-        let Shard { audiences, connections, chat, errands, metrics, spoken, now, watched, lists_due, .. } = self;
-        let Some(audience) = audiences.get_mut(key) else { return 0 };
+        let Some(audience) = self.audiences.get(key) else { return 0 };
         let listed = audience.listening().listed();
-        let (mut stretch, mut ended, mut left) = (None, Vec::new(), Vec::new());
-        let (mut sockets, before) = (0, spoken.bytes);
+        let mut turn = Turn { audience: key, listed, stretch: None, ended: Vec::new() };
+        let (mut sockets, before, mut few) = (0, self.spoken.bytes, Vec::with_capacity(AHEAD));
         while sockets < TURN_SOCKETS
-            && spoken.bytes - before < TURN_BYTES
-            && let Some(member) = audience.next()
+            && self.spoken.bytes - before < TURN_BYTES
+            && let Some(audience) = self.audiences.get_mut(key)
         {
-            sockets += 1;
-            let Some(connection) = connections.get_mut(member) else { continue };
-            if stretch.is_none()
-                && let Some(cursor) = connection.cursor_in(key)
-                && cursor < audience.listening().head()
-            {
-                metrics.behind(audience.listening().head().distance_from(cursor));
-                stretch = audience.listening().stretch(cursor);
-                audience.carry(stretch.as_ref().map_or(0, Stretch::len));
+            let head = audience.listening().head();
+            let next = audience.next_few(AHEAD);
+            if next.is_empty() {
+                break;
             }
-            let said = connection.said();
-            let mut around = Surroundings { key: member, now: *now, chat, errands, left: &mut left, entered: None };
-            let caught_up =
-                catch_unwind(AssertUnwindSafe(|| connection.catch_up_in(key, stretch.as_ref(), listed, &mut around)));
-            // What fails ends that connection alone. What panicked was logged by the hook.
-            match caught_up.unwrap_or(Err(Ending::Failed)) {
-                Ok(Said::Everything) => {}
-                Ok(Said::Some) => audience.come_again(),
-                Err(ending) => ended.push((member, ending)),
-            }
-            spoken.add_between(said, connection.said());
-            if connection.stall(*now) != Stall::None {
-                watched.insert(member);
-            }
-            if connection.awaits_list(key, listed) {
-                lists_due.insert(key);
-            }
+            sockets += next.len();
+            let has_news = |member| self.connections.get(member).is_some_and(|one| one.has_news(key, head, listed));
+            few.extend(next.iter().copied().filter(|member| has_news(*member)));
+            few.drain(..).for_each(|member| self.tell(member, &mut turn));
         }
-        self.turns.go_on(key, audience, Instant::now());
-        for (member, ending) in ended {
+        if let Some(audience) = self.audiences.get_mut(key) {
+            self.turns.go_on(key, audience, Instant::now());
+        }
+        for (member, ending) in turn.ended {
             self.begin_to_end(member, ending);
         }
         sockets
+    }
+
+    /// Lets one of a room's people read on.
+    fn tell(&mut self, member: ConnectionKey, turn: &mut Turn) {
+        let Shard { audiences, connections, chat, errands, metrics, spoken, now, watched, lists_due, .. } = self;
+        let key = turn.audience;
+        let (Some(audience), Some(connection)) = (audiences.get_mut(key), connections.get_mut(member)) else { return };
+        if turn.stretch.is_none()
+            && let Some(cursor) = connection.cursor_in(key)
+            && cursor < audience.listening().head()
+        {
+            metrics.behind(audience.listening().head().distance_from(cursor));
+            turn.stretch = audience.listening().stretch(cursor);
+            audience.carry(turn.stretch.as_ref().map_or(0, Stretch::len));
+        }
+        let (said, mut left) = (connection.said(), Vec::new());
+        let mut around = Surroundings { key: member, now: *now, chat, errands, left: &mut left, entered: None };
+        let (stretch, listed) = (turn.stretch.as_ref(), turn.listed);
+        let caught_up = catch_unwind(AssertUnwindSafe(|| connection.catch_up_in(key, stretch, listed, &mut around)));
+        // What fails ends that connection alone. What panicked was logged by the hook.
+        match caught_up.unwrap_or(Err(Ending::Failed)) {
+            Ok(Said::Everything) => {}
+            Ok(Said::Some) => audience.come_again(),
+            Err(ending) => turn.ended.push((member, ending)),
+        }
+        spoken.add_between(said, connection.said());
+        if connection.stall(*now) != Stall::None {
+            watched.insert(member);
+        }
+        if connection.awaits_list(key, listed) {
+            lists_due.insert(key);
+        }
     }
 
     /// Counts what was said in this pass.

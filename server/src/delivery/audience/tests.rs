@@ -120,7 +120,7 @@ impl Model {
         self.audience.carry(sockets);
         self.now += Duration::from_millis(1);
         for socket in 0..sockets {
-            let Some(member) = self.audience.next() else { break };
+            let Some(&member) = self.audience.next_few(1).first() else { break };
             let is_behind = behind == Some(socket) && self.behind[&member];
             self.behind.insert(member, is_behind);
             if is_behind {
