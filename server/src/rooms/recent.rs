@@ -118,7 +118,10 @@ impl Recent {
 }
 
 /// The first frames, up to about `max_bytes`, and one at least where there is one.
-pub(super) fn within<'a>(frames: impl Iterator<Item = &'a Bytes>, max_bytes: usize) -> impl Iterator<Item = &'a Bytes> {
+pub(super) fn within<'a>(
+    frames: impl Iterator<Item = &'a Bytes> + Clone,
+    max_bytes: usize,
+) -> impl Iterator<Item = &'a Bytes> + Clone {
     let mut bytes = 0;
     frames.take_while(move |frame| {
         let first = bytes == 0;

@@ -20,6 +20,9 @@ pub(super) struct Room {
     recent: RwLock<Recent>,
     /// The newest position, as `recent` has it, readable without its lock. Zero until the room is open.
     head: AtomicU64,
+    /// What was read last, and where the room stood then. Crowds stand at one place: whoever reads on from there next gets
+    /// the same.
+    read_last: Mutex<Option<(Seq, Stretch)>>,
     /// What `head` was when the housekeeper last came by.
     rested_at: AtomicU64,
     pub(super) presence: Mutex<Presence>,
@@ -36,6 +39,7 @@ impl Room {
             opened: OnceCell::new(),
             recent: RwLock::new(Recent::opening()),
             head: AtomicU64::new(0),
+            read_last: Mutex::default(),
             rested_at: AtomicU64::new(0),
             presence: Mutex::default(),
             connections: AtomicUsize::new(0),
@@ -84,6 +88,7 @@ impl Room {
         let head = self.head();
         if self.rested_at.swap(head.0, Ordering::Relaxed) == head.0 {
             self.change(Recent::forget);
+            *self.read_last.lock() = None;
         }
         self.presence.lock().rest();
     }
@@ -94,8 +99,16 @@ impl Room {
         self.head.store(recent.head().0, Ordering::Release);
     }
 
+    /// The frames after a cursor, up to about `max_bytes`; `None` when memory does not reach back so far.
     pub(super) fn recent_after(&self, cursor: Seq, max_bytes: usize) -> Option<Stretch> {
-        self.recent.read().after(cursor, max_bytes)
+        let mut last = self.read_last.lock();
+        let head = self.head();
+        if let Some((_, stretch)) = last.as_ref().filter(|(then, stretch)| (*then, stretch.after()) == (head, cursor)) {
+            return Some(stretch.clone());
+        }
+        let stretch = self.recent.read().after(cursor, max_bytes)?;
+        *last = Some((head, stretch.clone()));
+        Some(stretch)
     }
 
     /// Whether everything after a cursor is in memory.

@@ -2,15 +2,16 @@
 
 use app::protocol::Seq;
 use bytes::{Bytes, BytesMut};
+use std::sync::Arc;
 
-/// A stretch of a room's log as it travels, made once for all who read it.
+/// A stretch of a room's log as it travels, made once for all who read it. Cloning is cheap.
 #[derive(Debug, Clone)]
 pub(crate) struct Stretch {
     /// The position before the first frame.
     after: Seq,
     bytes: Bytes,
     /// Where each frame ends in `bytes`.
-    ends: Vec<usize>,
+    ends: Arc<[usize]>,
 }
 
 /// What of a stretch lies after somebody's cursor.
@@ -24,18 +25,22 @@ pub(crate) struct Run<'a> {
 
 impl Stretch {
     /// The frames after a position. One alone is not copied.
-    pub(crate) fn of<'a>(after: Seq, frames: impl Iterator<Item = &'a Bytes>) -> Stretch {
-        let mut frames = frames.peekable();
-        let Some(first) = frames.next() else { return Stretch { after, bytes: Bytes::new(), ends: Vec::new() } };
-        if frames.peek().is_none() {
-            return Stretch { after, bytes: first.clone(), ends: vec![first.len()] };
-        }
-        let (mut bytes, mut ends) = (BytesMut::from(first.clone()), vec![first.len()]);
-        for frame in frames {
-            bytes.extend_from_slice(frame);
-            ends.push(bytes.len());
-        }
-        Stretch { after, bytes: bytes.freeze(), ends }
+    pub(crate) fn of<'a>(after: Seq, frames: impl Iterator<Item = &'a Bytes> + Clone) -> Stretch {
+        let end = |end: &mut usize, frame: &Bytes| {
+            *end += frame.len();
+            Some(*end)
+        };
+        let ends: Arc<[usize]> = frames.clone().scan(0, end).collect();
+        let mut frames = frames;
+        let bytes = match &*ends {
+            [] | [_] => frames.next().cloned().unwrap_or_default(),
+            [.., last] => {
+                let mut bytes = BytesMut::with_capacity(*last);
+                frames.for_each(|frame| bytes.extend_from_slice(frame));
+                bytes.freeze()
+            }
+        };
+        Stretch { after, bytes, ends }
     }
 
     /// What lies after a cursor; empty where that is none of it, or where the cursor lies before this.
@@ -44,6 +49,11 @@ impl Stretch {
         let skip = skip.unwrap_or(self.ends.len()).min(self.ends.len());
         let start = skip.checked_sub(1).map_or(0, |last| self.ends[last]);
         Run { bytes: &self.bytes[start..], start, ends: &self.ends[skip..] }
+    }
+
+    /// The position before the first frame.
+    pub(super) fn after(&self) -> Seq {
+        self.after
     }
 
     /// How many frames it has.
@@ -55,7 +65,7 @@ impl Stretch {
     #[cfg(test)]
     pub(super) fn frames(&self) -> impl Iterator<Item = &[u8]> {
         let starts = std::iter::once(0).chain(self.ends.iter().copied());
-        starts.zip(&self.ends).map(|(start, end)| &self.bytes[start..*end])
+        starts.zip(&*self.ends).map(|(start, end)| &self.bytes[start..*end])
     }
 }
 

@@ -305,6 +305,25 @@ mod tests {
         serde_json::from_slice(&frame[start..]).expect("a frame")
     }
 
+    #[tokio::test]
+    async fn who_stands_at_the_same_place_reads_the_same_bytes_until_more_is_said() {
+        let mut log = Log::new();
+        let rooms = Rooms::new(log.store.clone());
+        let (mut first, mut second, mut third) =
+            (enter(&rooms, 0).await, enter(&rooms, 0).await, enter(&rooms, 0).await);
+        let mut publish = |id| rooms.publish(&[log.say("default", id)]);
+        (1..=3).for_each(&mut publish);
+        let place = |reader: &mut Subscription| match reader.ahead(None) {
+            Ahead::Frames(stretch) => (stretch.beyond(Seq::ZERO).bytes().as_ptr(), stretch.len()),
+            _ => panic!("three lie ahead"),
+        };
+        assert_eq!(place(&mut first), place(&mut second));
+        assert_eq!(read_seqs(&mut second).await, [1, 2, 3]);
+        publish(4);
+        assert_eq!(read_seqs(&mut second).await, [4]);
+        assert_eq!(read_seqs(&mut third).await, [1, 2, 3, 4]);
+    }
+
     async fn read_seqs(subscription: &mut Subscription) -> Vec<u64> {
         let seq = |frame: &ServerFrame| match frame {
             ServerFrame::Chat(chat) => Some(chat.seq.0),
