@@ -28,21 +28,24 @@ pub use entrance::Entrance;
 use ipnet::IpNet;
 pub(crate) use lobby::Lobby;
 pub(crate) use scrape::{Scraped, metrics_router};
-use std::sync::Arc;
+use std::{ops::Deref, sync::Arc};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower_http::{catch_panic::CatchPanicLayer, compression::CompressionLayer};
 
 /// What the handlers share. Cloning is cheap.
 #[derive(Clone)]
-pub struct Site {
+pub(crate) struct Site(Arc<Parts>);
+
+/// See [`Site`].
+pub(crate) struct Parts {
     chat: Chat,
     /// Who may open sockets; empty means the host that the request names.
-    origins: Arc<[String]>,
+    origins: Vec<String>,
     admission: Admission,
     seats: Seats,
     /// Whose `X-Forwarded-For` is believed.
-    proxies: Arc<[IpNet]>,
-    metrics: Arc<Metrics>,
+    proxies: Vec<IpNet>,
+    metrics: Metrics,
     delivery: Delivery,
     /// Those who are being let in.
     arrivals: TaskTracker,
@@ -61,23 +64,22 @@ impl Site {
         arrivals: TaskTracker,
         stopping: CancellationToken,
     ) -> Site {
-        let (origins, proxies) = (config.origins.clone().into(), config.trusted_proxies.clone().into());
-        Site {
-            chat,
-            origins,
-            admission: Admission::new(),
-            seats,
-            proxies,
-            metrics: metrics.into(),
-            delivery,
-            arrivals,
-            stopping,
-        }
+        let (origins, proxies) = (config.origins.clone(), config.trusted_proxies.clone());
+        let admission = Admission::new();
+        Site(Arc::new(Parts { chat, origins, admission, seats, proxies, metrics, delivery, arrivals, stopping }))
+    }
+}
+
+impl Deref for Site {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
     }
 }
 
 /// Every URL of Taproom.
-pub fn router(site: Site) -> Router {
+pub(crate) fn router(site: Site) -> Router {
     let pages = Router::new()
         .route("/", get(pages::by_parameter))
         .route("/r/{room}", get(pages::by_path))
@@ -93,13 +95,13 @@ pub fn router(site: Site) -> Router {
         .route("/livez", get(health::live))
         .route("/readyz", get(health::ready))
         .fallback(assets::serve)
-        .layer(middleware::map_response(headers::secure))
         .layer(CatchPanicLayer::new())
-        .layer(middleware::map_response_with_state(site.clone(), count))
+        .layer(middleware::map_response_with_state(site.clone(), finish))
         .with_state(site)
 }
 
-async fn count(State(site): State<Site>, response: Response) -> Response {
+/// What is done with every answer, also with that to a request that panicked.
+async fn finish(State(site): State<Site>, response: Response) -> Response {
     site.metrics.door.answered(response.status().as_u16());
-    response
+    headers::secure(response)
 }

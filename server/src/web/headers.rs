@@ -20,7 +20,7 @@ const HEADERS: [(HeaderName, &str); 7] = [
 ];
 
 /// Adds what is missing.
-pub(super) async fn secure(mut response: Response) -> Response {
+pub(super) fn secure(mut response: Response) -> Response {
     for (name, value) in HEADERS {
         response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
     }

@@ -52,11 +52,11 @@ pub(super) async fn open(
     let Ok(admitted) = site.admission.admit().await else {
         return turned_away(&site, Reason::Crowded, Problem::crowded());
     };
-    let Site { chat, metrics, delivery, arrivals, .. } = site;
+    let arrivals = site.arrivals.clone();
     arrivals.spawn(async move {
         if let Some(opened) = promise.open().await {
-            let guest = Guest::welcome(&chat, &metrics.delivery, opened, arrival, seat, admitted).await;
-            delivery.take(guest).await;
+            let guest = Guest::welcome(&site.chat, &site.metrics.delivery, opened, arrival, seat, admitted).await;
+            site.delivery.take(guest).await;
         }
     });
     answer
