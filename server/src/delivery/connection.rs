@@ -5,7 +5,7 @@ use super::{
     ending::Ending,
     seats::Seat,
     shard::{AudienceKey, ConnectionKey},
-    socket::Socket,
+    socket::{Socket, Taken},
     wheel::{Beat, Heartbeat},
 };
 use crate::{
@@ -599,8 +599,8 @@ impl Connection {
 
     /// Says what there is to say in all its rooms, in turns.
     fn say_everything(&mut self, around: &mut Surroundings<'_>) -> Result<(), Ending> {
-        if self.socket.stalled().is_some() {
-            self.socket.drain(around.now)?;
+        if self.socket.stalled().is_some() && self.socket.drain(around.now)? == Taken::Part {
+            return Ok(());
         }
         for _ in 0..MAX_WRITES {
             let mut is_behind = false;
@@ -609,11 +609,19 @@ impl Connection {
                 is_behind |= self.catch_up(place, None, listed, around)? == Said::Some;
             }
             if !is_behind {
-                return self.socket.drain(around.now).map(|_| ());
+                return self.drain(around.now);
             }
         }
         // Others first.
         self.socket.ring();
+        Ok(())
+    }
+
+    /// Writes what waits, unless the socket takes nothing: then its bell tells when it does.
+    fn drain(&mut self, now: Instant) -> Result<(), Ending> {
+        if self.socket.stalled().is_none() {
+            self.socket.drain(now)?;
+        }
         Ok(())
     }
 
@@ -670,7 +678,7 @@ impl Connection {
             tally.said.add(1, list.len());
             socket.push(list);
         }
-        if socket.pending() > 0 {
+        if socket.pending() > 0 && socket.stalled().is_none() {
             socket.drain(around.now)?;
         }
         let has_more = seat.cursor() < seat.head() && reading.is_none() && !is_reading && socket.stalled().is_none();

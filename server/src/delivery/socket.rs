@@ -92,7 +92,7 @@ impl Socket {
     /// Writes what is pending.
     pub(super) fn drain(&mut self, now: Instant) -> Result<Taken, Ending> {
         while !self.pending.is_empty() {
-            let written = write_together(&mut self.io, &self.bell, &self.pending, &[])?;
+            let written = self.write_together(&[])?;
             let Some(written) = written else { return Ok(self.wait(now)) };
             self.is_unflushed = true;
             self.forget(written);
@@ -114,7 +114,7 @@ impl Socket {
             return Ok(Written { frames: 0, bytes: 0 });
         }
         let before = self.pending.iter().map(Bytes::len).sum();
-        let written = write_together(&mut self.io, &self.bell, &self.pending, run.bytes())?;
+        let written = self.write_together(run.bytes())?;
         if written.is_none() && self.pending.is_empty() {
             // It waits with a frame in its hands: until that is taken it has stalled, whatever else happens.
             let first = Bytes::copy_from_slice(run.first());
@@ -131,9 +131,31 @@ impl Socket {
             // A copy: the rest of one frame is not to keep all of the stretch.
             self.pending.push_back(Bytes::copy_from_slice(rest));
         }
+        if !self.pending.is_empty() {
+            self.stalled = Some(now);
+        }
         // After a write in part this asks to be told when the socket takes more.
         self.drain(now)?;
         Ok(Written { frames, bytes: bytes + rest.len() })
+    }
+
+    /// One write of the first frames that are pending and, where those are few, of what comes behind them; `None` when the
+    /// socket takes nothing now.
+    fn write_together(&mut self, behind: &[u8]) -> Result<Option<usize>, Ending> {
+        let Socket { io, bell, pending, stalled, .. } = self;
+        let write = |slices: &[IoSlice<'_>]| {
+            // Where it took nothing, the runtime knows when it takes something again, and nobody has to try.
+            let unasked = if stalled.is_none() { io.write_unasked(slices) } else { None };
+            let asked = || Pin::new(io).poll_write_vectored(&mut Context::from_waker(bell), slices);
+            progress(unasked.map_or_else(asked, Poll::Ready))
+        };
+        if pending.is_empty() {
+            return write(&[IoSlice::new(behind)]);
+        }
+        let mut slices = [IoSlice::new(&[]); MAX_WRITE_FRAMES];
+        let pieces = pending.iter().map(Bytes::as_ref).chain([behind]);
+        let count = slices.iter_mut().zip(pieces).map(|(slice, piece)| *slice = IoSlice::new(piece)).count();
+        write(&slices[..count])
     }
 
     fn flush(&mut self) -> Result<Poll<()>, Ending> {
@@ -166,24 +188,6 @@ impl Socket {
     pub(super) fn into_parts(self) -> (Stream, VecDeque<Bytes>) {
         (self.io, self.pending)
     }
-}
-
-/// One write of the first frames that are pending and, where those are few, of what comes behind them; `None` when the
-/// socket takes nothing now.
-fn write_together(
-    io: &mut Stream,
-    bell: &Waker,
-    pending: &VecDeque<Bytes>,
-    behind: &[u8],
-) -> Result<Option<usize>, Ending> {
-    let (io, cx) = (Pin::new(io), &mut Context::from_waker(bell));
-    if pending.is_empty() {
-        return progress(io.poll_write(cx, behind));
-    }
-    let mut slices = [IoSlice::new(&[]); MAX_WRITE_FRAMES];
-    let frames = pending.iter().map(Bytes::as_ref).chain([behind]);
-    let count = slices.iter_mut().zip(frames).map(|(slice, frame)| *slice = IoSlice::new(frame)).count();
-    progress(io.poll_write_vectored(cx, &slices[..count]))
 }
 
 /// So many bytes were taken; `None` when the socket takes nothing now.

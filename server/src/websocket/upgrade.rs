@@ -131,15 +131,19 @@ impl Stream {
 }
 
 impl Stream {
-    /// Writes to a TCP socket before anybody asks whether it takes anything: nearly always it does, and the answer lies in
-    /// memory of the runtime's that is cold when thousands are written to in a row. `None` where the runtime has to be
-    /// asked.
-    fn straight(&self, send: impl FnOnce(SockRef<'_>) -> io::Result<usize>) -> Option<io::Result<usize>> {
+    /// Writes to a TCP socket without asking whether it takes anything: nearly always it does, and the answer lies in memory
+    /// of the runtime's that is cold when thousands are written to in a row. `None` where the runtime has to be asked, which
+    /// then also tells when the socket takes more.
+    pub fn write_unasked(&self, slices: &[IoSlice<'_>]) -> Option<io::Result<usize>> {
         let Stream::Tcp(socket) = self else { return None };
-        let sent = send(SockRef::from(socket));
+        let socket = SockRef::from(socket);
+        let written = match slices {
+            [slice] => socket.send(slice),
+            slices => socket.send_vectored(slices),
+        };
         let is_for_later =
             |error: &io::Error| matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted);
-        (!sent.as_ref().is_err_and(is_for_later)).then_some(sent)
+        (!written.as_ref().is_err_and(is_for_later)).then_some(written)
     }
 }
 
@@ -151,10 +155,7 @@ impl AsyncRead for Stream {
 
 impl AsyncWrite for Stream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        match self.straight(|socket| socket.send(bytes)) {
-            Some(sent) => Poll::Ready(sent),
-            None => self.io().poll_write(cx, bytes),
-        }
+        self.io().poll_write(cx, bytes)
     }
 
     fn poll_write_vectored(
@@ -162,10 +163,7 @@ impl AsyncWrite for Stream {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        match self.straight(|socket| socket.send_vectored(slices)) {
-            Some(sent) => Poll::Ready(sent),
-            None => self.io().poll_write_vectored(cx, slices),
-        }
+        self.io().poll_write_vectored(cx, slices)
     }
 
     fn is_write_vectored(&self) -> bool {

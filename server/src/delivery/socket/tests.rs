@@ -191,6 +191,25 @@ fn more_answers_than_one_write_takes_go_out_in_several() {
 }
 
 #[test]
+fn behind_more_answers_than_one_write_takes_messages_come_last() {
+    let answers: Vec<Bytes> = (0..MAX_WRITE_FRAMES + 6).map(|number| Bytes::from(vec![number as u8])).collect();
+    let (message, now) = (Bytes::from_static(b"MESSAGE"), Instant::now());
+    let stretch = Stretch::of(Seq::ZERO, [message.clone()].iter());
+    for (cut, written) in [(usize::MAX, Written { frames: 1, bytes: 7 }), (3, Written { frames: 0, bytes: 0 })] {
+        let shared = Shared(Arc::new(parking_lot::Mutex::new(Sipping::new(&[cut, usize::MAX], true, 0))));
+        let mut socket = Socket::new(Stream::Other(Box::new(shared.clone())), Arc::new(Rings::default()).into());
+        answers.iter().for_each(|answer| socket.push(answer.clone()));
+        assert_eq!(socket.write(stretch.beyond(Seq::ZERO), now), Ok(written));
+        if socket.stalled().is_some() {
+            shared.0.lock().read_on();
+            assert_eq!(socket.drain(now), Ok(Taken::All));
+            assert_eq!(socket.write(stretch.beyond(Seq::ZERO), now), Ok(Written { frames: 1, bytes: 7 }));
+        }
+        assert_eq!(shared.0.lock().taken, [answers.concat(), message.to_vec()].concat());
+    }
+}
+
+#[test]
 fn it_has_been_stalled_since_it_last_took_something() {
     let shared = Shared(Arc::new(parking_lot::Mutex::new(Sipping::new(&[3], true, 0))));
     let mut socket = Socket::new(Stream::Other(Box::new(shared.clone())), Arc::new(Rings::default()).into());
