@@ -13,8 +13,13 @@ use std::{
     io::{self, IsTerminal, Write},
     process::ExitCode,
 };
+use tikv_jemallocator::Jemalloc;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
+
+/// Measured beside glibc's and mimalloc, see docs/performance.md. `.cargo/config.toml` says how it works.
+#[global_allocator]
+static ALLOCATOR: Jemalloc = Jemalloc;
 
 fn main() -> ExitCode {
     let done = match Cli::parse().into_command() {

@@ -2,6 +2,7 @@
 
 use super::{Bars, figures::Table, verdicts::Verdicts};
 use crate::{
+    accounting::Account,
     crowd::{Bookmark, Crowd, Leaving},
     faults::Faults,
     load,
@@ -45,6 +46,9 @@ const STALLING_ROUND: Duration = Duration::from_secs(90);
 
 /// What is on its way at the end is waited for so long.
 const CATCHING_UP: Duration = Duration::from_secs(60);
+
+/// After so long a quiet room has given back what it remembers: the server looks every minute, and twice.
+const FORGOTTEN: Duration = Duration::from_secs(125);
 
 /// Bytes that may be more or fewer at the end: 5 %.
 const TOLERANCE_PERCENT: f64 = 5.0;
@@ -91,11 +95,11 @@ pub(super) fn measure(bars: &Bars) -> Result<Churn> {
 
     eprintln!("churn: a first round");
     scene.play(if bars.quick { ROUND / 3 } else { STALLING_ROUND })?;
-    runs::settle(&mut scene.crowd, Some(&account))?;
+    scene.rest(bars, &account)?;
     let before = megabytes()?;
     eprintln!("churn: {} minutes", bars.come_and_go);
     scene.play(Duration::from_secs_f64(bars.come_and_go * 60.0))?;
-    runs::settle(&mut scene.crowd, Some(&account))?;
+    scene.rest(bars, &account)?;
     let after = megabytes()?;
     for number in 0..CONNECTIONS {
         scene.crowd.leave(number, Leaving::Politely)?;
@@ -202,6 +206,13 @@ impl Scene {
         self.asleep.insert((Instant::now() + STALLS[number % STALLS.len()], number));
         self.stalled += 1;
         Ok(())
+    }
+
+    /// Nobody says anything until the server has nothing left to do, and has given back what rooms remember of the last
+    /// minutes: that is as much as was said, whoever comes and goes.
+    fn rest(&mut self, bars: &Bars, account: &Account) -> Result<()> {
+        self.crowd.listen_for(if bars.quick { ROUND / 3 } else { FORGOTTEN })?;
+        runs::settle(&mut self.crowd, Some(account))
     }
 
     /// Brings back who has been away long enough at that moment, and who was cut off.
