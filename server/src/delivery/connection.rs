@@ -609,19 +609,11 @@ impl Connection {
                 is_behind |= self.catch_up(place, None, listed, around)? == Said::Some;
             }
             if !is_behind {
-                return self.drain(around.now);
+                return self.socket.drain_unless_stalled(around.now);
             }
         }
         // Others first.
         self.socket.ring();
-        Ok(())
-    }
-
-    /// Writes what waits, unless the socket takes nothing: then its bell tells when it does.
-    fn drain(&mut self, now: Instant) -> Result<(), Ending> {
-        if self.socket.stalled().is_none() {
-            self.socket.drain(now)?;
-        }
         Ok(())
     }
 
@@ -678,9 +670,7 @@ impl Connection {
             tally.said.add(1, list.len());
             socket.push(list);
         }
-        if socket.pending() > 0 && socket.stalled().is_none() {
-            socket.drain(around.now)?;
-        }
+        socket.drain_unless_stalled(around.now)?;
         let has_more = seat.cursor() < seat.head() && reading.is_none() && !is_reading && socket.stalled().is_none();
         Ok(if has_more { Said::Some } else { Said::Everything })
     }

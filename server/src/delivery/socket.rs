@@ -107,6 +107,14 @@ impl Socket {
         Ok(Taken::All)
     }
 
+    /// Writes what is pending, unless the socket takes nothing: then its bell tells when it does.
+    pub(super) fn drain_unless_stalled(&mut self, now: Instant) -> Result<(), Ending> {
+        if !self.pending.is_empty() && self.stalled.is_none() {
+            self.drain(now)?;
+        }
+        Ok(())
+    }
+
     /// Writes what is pending and, behind it, frames that others read as well. The rest of one that was written in part is
     /// pending afterwards.
     pub(super) fn write(&mut self, run: Run<'_>, now: Instant) -> Result<Written, Ending> {

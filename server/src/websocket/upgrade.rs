@@ -128,9 +128,7 @@ impl Stream {
             Stream::Other(io) => Pin::new(io),
         }
     }
-}
 
-impl Stream {
     /// Writes to a TCP socket without asking whether it takes anything: nearly always it does, and the answer lies in memory
     /// of the runtime's that is cold when thousands are written to in a row. `None` where the runtime has to be asked, which
     /// then also tells when the socket takes more.
